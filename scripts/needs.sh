@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs what the tests and the tour drive the product with: real NBD and LUKS tools from Debian, and the Key Protect
+# SDK, which lives in a folder of its own because it needs an older SDK core. Does nothing where everything is there.
+#
+#   sh scripts/needs.sh nbd     an NBD client (libnbd), for the tour
+#   sh scripts/needs.sh test    all that the tests use
+set -eu
+
+need() { # command-or-file package
+  if command -v "$1" >/dev/null 2>&1 || [ -e "$1" ]; then return 0; fi
+  missing="$missing $2"
+}
+
+missing=
+need nbdcopy libnbd-bin
+need /usr/bin/nbdsh python3-libnbd
+if [ "${1:-test}" = test ]; then
+  need qemu-io qemu-utils
+  need cryptsetup cryptsetup-bin
+  need curl curl
+fi
+
+if [ -n "$missing" ]; then
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "keyward: please install:$missing" >&2
+    exit 1
+  fi
+  echo "keyward: installing$missing" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq >/dev/null
+  # shellcheck disable=SC2086 # a list of words
+  apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+if [ "${1:-test}" = test ]; then
+  clients=$(dirname "$0")/../test/clients/key-protect
+  [ -d "$clients/node_modules" ] || npm ci --silent --no-audit --no-fund --prefix "$clients"
+fi

@@ -1,0 +1,43 @@
+// Writing events, in the transaction of the change; reading them back, in order.
+
+import type { Clock } from '#base/clock.ts'
+import { makeUuid } from '#base/id.ts'
+import type { Random } from '#base/random.ts'
+import type { Reads, Tx } from '#store/database.ts'
+import type { Event, EventType } from './event.ts'
+
+export interface Outbox {
+  append(tx: Tx, event: Event): Promise<void>
+}
+
+export const makeOutbox = (clock: Clock, random: Random): Outbox => ({
+  async append(tx, event) {
+    const { type, accountId, ...facts } = event
+    const row = { id: makeUuid(random), type, account_id: accountId, at: clock.now(), body: JSON.stringify(facts) }
+    await tx.insertInto('event_outbox').values(row).execute()
+  },
+})
+
+/** The last event among `types` after `afterSeq`, or null: consumers need to know that something happened, not what. */
+export async function newestSeq(reads: Reads, types: readonly EventType[], afterSeq: number): Promise<number | null> {
+  const row = await reads
+    .selectFrom('event_outbox')
+    .select((e) => e.fn.max('seq').as('seq'))
+    .where('seq', '>', afterSeq)
+    .where('type', 'in', types)
+    .executeTakeFirst()
+  return row?.seq ?? null
+}
+
+export async function readCursor(reads: Reads, consumer: string): Promise<number> {
+  const row = await reads.selectFrom('event_cursor').select('seq').where('consumer', '=', consumer).executeTakeFirst()
+  return row?.seq ?? 0
+}
+
+export async function moveCursor(tx: Tx, consumer: string, seq: number): Promise<void> {
+  await tx
+    .insertInto('event_cursor')
+    .values({ consumer, seq })
+    .onConflict((c) => c.column('consumer').doUpdateSet({ seq }))
+    .execute()
+}

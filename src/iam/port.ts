@@ -1,0 +1,91 @@
+// What other services may ask of IAM: who is this, and may they. Only `authorize` makes a Grant, and tables that change
+// or reveal a tenant's rows demand one, so a forgotten check does not compile.
+
+import type { Explanation } from '#base/fault.ts'
+
+/** Who asks, as the token says. `accountId` is the account that the token is scoped to. */
+export interface Caller {
+  readonly iamId: string
+  readonly accountId: string
+  readonly kind: 'user' | 'serviceId' | 'service'
+  /** For a user, the e-mail address; for people who read an answer. */
+  readonly name: string
+}
+
+/** A service acting for an account, such as block storage of account B: `{ serviceName: 'server-protect', accountId: B }`. */
+export interface ServiceSubject {
+  readonly kind: 'service'
+  readonly serviceName: string
+  readonly accountId: string
+  readonly serviceInstance?: string
+  readonly resourceType?: string
+  readonly resource?: string
+}
+
+export type Subject = Caller | ServiceSubject
+
+/** What the edge knows of a request before anybody is known. */
+export interface Anyone {
+  readonly requestId: string
+  /** Scheme, host and port under which the client reached us: the beginning of every href. */
+  readonly baseUrl: string
+  readonly remoteAddress: string
+}
+
+/** A request whose bearer has been authenticated. */
+export interface Context extends Anyone {
+  readonly caller: Caller
+}
+
+/**
+ * What is asked for, by the attributes of IAM policies (iam policy API, "resource attributes"). `accountId` is the
+ * account that owns the resource; its policies decide.
+ */
+export interface Target {
+  readonly accountId: string
+  readonly serviceName: string
+  readonly serviceInstance?: string
+  readonly region?: string
+  readonly resourceType?: string
+  readonly resource?: string
+  readonly resourceGroupId?: string
+  readonly keyRing?: string
+}
+
+declare const granted: unique symbol
+
+/** Leave to do one action on one target, for the length of one request. Made by IAM alone. */
+export interface Grant<Action extends string = string> {
+  readonly action: Action
+  readonly subject: Subject
+  readonly target: Target
+  /** The policy that permits it. */
+  readonly policyId: string
+  readonly [granted]: true
+}
+
+export type Decision = { readonly permitted: true; readonly policyId: string } | { readonly permitted: false }
+
+export interface IamPort {
+  /** Throws Fault 'unauthenticated' for a token that is malformed, expired, not ours, or whose bearer is locked or gone. */
+  authenticate(token: string): Promise<Caller>
+  /** Throws Fault 'forbidden' with the explanation of what is missing in whose account. */
+  authorize<Action extends string>(subject: Subject, action: Action, target: Target): Promise<Grant<Action>>
+  /** The same decision without a throw, for listings that leave out what the caller may not see. */
+  decide(subject: Subject, action: string, target: Target): Promise<Decision>
+  /** What would have to be added, and where, for the request to be permitted. */
+  explain(subject: Subject, action: string, target: Target): Explanation
+  /** Whether the account exists. */
+  hasAccount(accountId: string): Promise<boolean>
+}
+
+/** For `iam/` only: the tidy test refuses a call anywhere else. */
+export function makeGrant<Action extends string>(
+  action: Action,
+  subject: Subject,
+  target: Target,
+  policyId: string,
+): Grant<Action> {
+  // The brand exists only in the type system; this is the one place that may claim it.
+  return { action, subject, target, policyId } as Grant<Action>
+}

@@ -1,0 +1,29 @@
+// Brings a database to the newest schema. Migrations are numbered, run once each, in order, each in a transaction, and
+// never change after a release; a database that has migrations we do not know is newer than this program and is refused.
+
+import type { Kysely } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import type { Migration } from 'kysely/migration'
+import { Fault } from '#base/fault.ts'
+import * as events from './migrations/0001-events.ts'
+import * as iam from './migrations/0002-iam.ts'
+import * as resources from './migrations/0003-resources.ts'
+import * as kms from './migrations/0004-kms.ts'
+import * as vpc from './migrations/0005-vpc.ts'
+import type { Schema } from './schema/schema.ts'
+
+const migrations: Readonly<Record<string, Migration>> = {
+  '0001-events': events,
+  '0002-iam': iam,
+  '0003-resources': resources,
+  '0004-kms': kms,
+  '0005-vpc': vpc,
+}
+
+export async function migrate(database: Kysely<Schema>): Promise<void> {
+  const provider = { getMigrations: () => Promise.resolve({ ...migrations }) }
+  const migrator = new Migrator({ db: database, provider })
+  const { error } = await migrator.migrateToLatest()
+  if (error)
+    throw new Fault('unavailable', 'database could not be brought to the schema of this version', { cause: error })
+}

@@ -1,0 +1,98 @@
+// The embedded engine: node:sqlite in WAL mode with synchronous=FULL, so that an acknowledged commit survives kill -9 and
+// power loss (SQLite, "Pragma synchronous"). One connection writes, one reads; commits happen in this process, whose
+// event loop waits for the disk: docs/decisions/0003-store.md says what that costs and when to leave it.
+
+import { DatabaseSync } from 'node:sqlite'
+import { Kysely, SqliteDialect } from 'kysely'
+import type { SqliteDatabase } from 'kysely'
+import { Fault } from '#base/fault.ts'
+import type { Database, Tx } from './database.ts'
+import { migrate } from './migrate.ts'
+import type { Schema } from './schema/schema.ts'
+
+type StatementSync = ReturnType<DatabaseSync['prepare']>
+type Parameter = null | number | bigint | string | Uint8Array
+
+/** What Kysely's dialect asks of a driver, on node:sqlite, with statements prepared once per text. */
+function driver(path: string, readOnly: boolean): SqliteDatabase {
+  const connection = new DatabaseSync(path, { readOnly, timeout: 5000 })
+  if (!readOnly) connection.exec('pragma journal_mode = wal')
+  connection.exec('pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off')
+  const statements = new Map<string, StatementSync>()
+
+  const prepared = (text: string): StatementSync => {
+    let statement = statements.get(text)
+    if (!statement) {
+      statement = connection.prepare(text)
+      // Generated texts differ only in the length of lists, but nothing bounds those.
+      if (statements.size >= preparedStatementsMax) statements.clear()
+      statements.set(text, statement)
+    }
+    return statement
+  }
+
+  return {
+    close: () => connection.close(),
+    prepare(text) {
+      const statement = prepared(text)
+      return {
+        reader: statement.columns().length > 0,
+        all: (values) => statement.all(...parameters(values)),
+        run: (values) => statement.run(...parameters(values)),
+        iterate: (values) => statement.iterate(...parameters(values)),
+      }
+    },
+  }
+}
+
+/** Kysely hands over what the queries were given; the schema's types admit only these. */
+const parameters = (values: readonly unknown[]): Parameter[] => values as Parameter[]
+
+const preparedStatementsMax = 500
+
+/**
+ * Opens the database file, creating it if need be, and brings it to the newest schema. Throws a Fault 'unavailable' with
+ * one sentence when the file cannot be used.
+ */
+export async function openSqlite(path: string): Promise<Database> {
+  const writer = connect(path, false)
+  await migrate(writer)
+  const reader = connect(path, true)
+  const listeners = new Set<() => void>()
+  let last: Promise<unknown> = Promise.resolve()
+  let closed = false
+
+  const inLine = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work, work)
+    last = turn.catch(() => undefined)
+    return turn
+  }
+
+  return {
+    reads: reader,
+    async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+      if (closed) throw new Fault('unavailable', 'the database is closed')
+      const result = await inLine(() => writer.transaction().execute(work))
+      for (const listener of listeners) listener()
+      return result
+    },
+    onCommit(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async close() {
+      closed = true
+      await last
+      await reader.destroy()
+      await writer.destroy()
+    },
+  }
+}
+
+function connect(path: string, readOnly: boolean): Kysely<Schema> {
+  try {
+    return new Kysely<Schema>({ dialect: new SqliteDialect({ database: driver(path, readOnly) }) })
+  } catch (cause) {
+    throw new Fault('unavailable', `database ${path} cannot be opened`, { cause })
+  }
+}
