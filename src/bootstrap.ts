@@ -12,7 +12,7 @@ import type { Resources } from '#resources/resources.ts'
 import type { Database } from '#store/database.ts'
 import { readMeta, writeMeta } from '#store/meta.ts'
 
-interface FirstAccount {
+export interface FirstAccount {
   readonly name: string
   readonly id: string
   readonly apiKey: string

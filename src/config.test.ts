@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { helpText, parseConfig, settings } from './config.ts'
+
+const parse = (args: string[], environment: Record<string, string> = {}) => parseConfig(args, environment, 2)
+
+test('parseConfig() has a default for everything and stays on loopback', () => {
+  assert.deepEqual(parse([]), {
+    dataFolder: './keyward-data',
+    host: '127.0.0.1',
+    port: 8080,
+    tls: null,
+    publicUrl: null,
+    region: 'us-south',
+    masterKey: { from: 'file', path: null },
+    diskProcessCount: 2,
+    nbdPort: 10_809,
+    logLevel: 'info',
+    checkReplies: false,
+  })
+})
+
+test('parseConfig() puts flags before environment variables', () => {
+  const config = parse(['--port', '1'], { KEYWARD_PORT: '2', KEYWARD_DATA: '/d' })
+  assert.ok(config !== 'help')
+  assert.deepEqual([config.port, config.dataFolder], [1, '/d'])
+})
+
+const refused: readonly [string, string[], Record<string, string>, RegExp][] = [
+  ['an unknown flag', ['--prot', '1'], {}, /'--prot'.*--help/],
+  ['an unknown variable', [], { KEYWARD_PROT: '1' }, /KEYWARD_PROT is not a setting/],
+  ['a positional argument', ['start'], {}, /start/],
+  ['a port that is not a number', ['--port', '80x'], {}, /--port must be a whole number from 0 to 65535/],
+  ['a port out of range', ['--port', '65536'], {}, /--port/],
+  ['a public host without TLS', ['--host', '0.0.0.0'], {}, /--tls-cert and --tls-key, or say --insecure/],
+  ['half of TLS', ['--tls-cert', 'c.pem'], {}, /go together/],
+  ['a public URL that is none', ['--public-url', 'keyward.example'], {}, /--public-url/],
+  ['a region that is none', ['--region', 'mars'], {}, /--region/],
+  ['an unknown level', ['--log-level', 'loud'], {}, /--log-level loud/],
+  ['two master keys', ['--master-key-file', 'k'], { KEYWARD_MASTER_KEY: 'x' }, /both set/],
+]
+for (const [what, args, environment, message] of refused) {
+  test(`parseConfig() refuses ${what}`, () => {
+    assert.throws(() => parse(args, environment), message)
+  })
+}
+
+test('parseConfig() lets a public host through with TLS or --insecure', () => {
+  assert.ok(parse(['--host', '0.0.0.0', '--insecure']))
+  assert.ok(parse(['--host', '0.0.0.0', '--tls-cert', 'c', '--tls-key', 'k']))
+})
+
+test('helpText() names every setting', () => {
+  for (const [name, { variable }] of Object.entries(settings)) {
+    assert.ok(helpText().includes(`--${name}`) && helpText().includes(variable))
+  }
+})

@@ -1,0 +1,125 @@
+// Starts the real program, as a user would, in a data folder of its own, on ports of its own. It is ended by pid and
+// leaves nothing behind.
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { TestContext } from 'node:test'
+import { api } from './api.ts'
+import type { Api } from './api.ts'
+
+export const projectFolder = resolve(import.meta.dirname, '../..')
+const program = join(projectFolder, 'bin/keyward.mjs')
+
+export interface Account {
+  readonly name: string
+  readonly id: string
+  readonly apiKey: string
+  readonly resourceGroupId: string
+  readonly kmsInstanceId: string
+}
+
+export interface BootstrapFile {
+  readonly accounts: readonly [Account, Account]
+  readonly endpoints: Readonly<Record<'iam' | 'kms' | 'vpc' | 'resourceController', string>>
+}
+
+export interface Server {
+  readonly folder: string
+  readonly bootstrap: BootstrapFile
+  readonly baseUrl: string
+  readonly a: Api
+  readonly b: Api
+  /** What it has printed so far, both streams. */
+  output(): string
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>
+  /** SIGKILL to the whole tree. */
+  kill(): Promise<void>
+}
+
+export function tempFolder(t: TestContext, name = 'keyward-test-'): string {
+  const folder = mkdtempSync(join(tmpdir(), name))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Runs the program until it ends by itself: for refusals. */
+export async function runToEnd(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = launch(args, environment)
+  let [stdout, stderr] = ['', '']
+  child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  const code = await ended(child)
+  return { code, stdout, stderr }
+}
+
+/** Starts in the given folder, so that a second start finds what the first has left. */
+export async function startServer(t: TestContext, folder: string, extra: readonly string[] = []): Promise<Server> {
+  const child = launch(
+    ['--data', folder, '--port', '0', '--nbd-port', '0', '--log-level', 'warn', '--check-replies', ...extra],
+    {},
+  )
+  let output = ''
+  const ready = new Promise<void>((resolve, reject) => {
+    const note = (chunk: Buffer): void => {
+      output += chunk.toString()
+      if (output.includes('keyward is ready')) resolve()
+    }
+    child.stdout?.on('data', note)
+    child.stderr?.on('data', note)
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${output}`)))
+  })
+  t.after(() => killTree(child))
+  await ready
+
+  const bootstrap: BootstrapFile = JSON.parse(readFileSync(join(folder, 'bootstrap.json'), 'utf8'))
+  const [accountA, accountB] = bootstrap.accounts
+  return {
+    folder,
+    bootstrap,
+    baseUrl: bootstrap.endpoints.iam,
+    a: api(bootstrap.endpoints.iam, accountA),
+    b: api(bootstrap.endpoints.iam, accountB),
+    output: () => output,
+    async stop() {
+      const end = ended(child)
+      child.kill('SIGTERM')
+      return await end
+    },
+    kill: () => killTree(child),
+  }
+}
+
+function launch(args: readonly string[], environment: Readonly<Record<string, string>>): ChildProcess {
+  // A process group of its own, so that the tree can be killed at once; nothing of the caller's settings.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('KEYWARD_'))
+  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...Object.fromEntries(inherited), ...environment },
+  })
+}
+
+const ended = (child: ChildProcess): Promise<number | null> =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve(child.exitCode)
+    : new Promise((resolve) => child.once('close', (code) => resolve(code)))
+
+async function killTree(child: ChildProcess): Promise<void> {
+  assert.ok(child.pid)
+  const end = ended(child)
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch (error) {
+    // The whole group has gone already.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+  await end
+}

@@ -1,0 +1,72 @@
+// The steps that most stories begin with.
+
+import type { Api, Json } from './api.ts'
+import { until } from './api.ts'
+
+export const keyEnvelope = (resource: Record<string, unknown>) => ({
+  metadata: { collectionType: 'application/vnd.ibm.kms.key+json', collectionTotal: 1 },
+  resources: [{ type: 'application/vnd.ibm.kms.key+json', ...resource }],
+})
+
+export async function makeRootKey(owner: Api, name = 'root'): Promise<{ id: string; crn: string }> {
+  const answer = await owner.kms(201, 'POST', '/keys', keyEnvelope({ name, extractable: false }))
+  return answer.resources[0]
+}
+
+/** Owner's account lets block storage of the user's account use the key manager, or one key of it. */
+export function authorization(owner: Api, user: Api, keyId?: string) {
+  const attributes = [
+    { name: 'accountId', value: owner.account.id },
+    { name: 'serviceName', value: 'kms' },
+  ]
+  if (keyId !== undefined) attributes.push({ name: 'resourceType', value: 'key' }, { name: 'resource', value: keyId })
+  return {
+    type: 'authorization',
+    subjects: [
+      {
+        attributes: [
+          { name: 'serviceName', value: 'server-protect' },
+          { name: 'accountId', value: user.account.id },
+        ],
+      },
+    ],
+    roles: [{ role_id: 'crn:v1:bluemix:public:iam::::serviceRole:Reader' }],
+    resources: [{ attributes }],
+  }
+}
+
+export const volumeBody = (keyCrn: string, more: Record<string, unknown> = {}) => ({
+  profile: { name: 'general-purpose' },
+  zone: { name: 'us-south-1' },
+  capacity: 10,
+  encryption_key: { crn: keyCrn },
+  ...more,
+})
+
+export const volumeIs = (user: Api, id: string, status: string): Promise<Json> =>
+  until(
+    () => user.vpc(200, 'GET', `/volumes/${id}`),
+    (volume) => volume.status === status,
+  )
+
+export async function makeVolume(user: Api, keyCrn: string, more?: Record<string, unknown>): Promise<Json> {
+  const { id } = await user.vpc(201, 'POST', '/volumes', volumeBody(keyCrn, more))
+  return await volumeIs(user, id, 'available')
+}
+
+export interface Attached {
+  readonly instanceId: string
+  readonly attachmentId: string
+  readonly connection: Json
+}
+
+export async function attach(user: Api, volumeId: string): Promise<Attached> {
+  const { id: instanceId } = await user.vpc(201, 'POST', '/instances', { zone: { name: 'us-south-1' } })
+  const attachment = await user.vpc(201, 'POST', `/instances/${instanceId}/volume_attachments`, {
+    volume: { id: volumeId },
+  })
+  return { instanceId, attachmentId: attachment.id, connection: await connect(user, instanceId, attachment.id) }
+}
+
+export const connect = (user: Api, instanceId: string, attachmentId: string): Promise<Json> =>
+  user.expect(200, 'POST', `/keyward/v1/instances/${instanceId}/volume_attachments/${attachmentId}/connection`)
