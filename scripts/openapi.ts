@@ -1,0 +1,78 @@
+// Writes openapi/*.json from the contracts, so that a change of the wire is read in review. `npm run openapi`; a test
+// compares what is committed with what the contracts say.
+
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { TSchema } from 'typebox'
+import type { Contract, Operation } from '#base/contract.ts'
+import { identityContract, policyContract } from '#iam/contract.ts'
+import { kmsContract } from '#kms/contract.ts'
+import { resourcesContract } from '#resources/contract.ts'
+import { connectionContract, vpcContract } from '#vpc/contract.ts'
+
+const documents: Readonly<Record<string, { readonly title: string; readonly contract: Contract }>> = {
+  iam: { title: 'Identity and access management', contract: { ...identityContract, ...policyContract } },
+  resources: { title: 'Resource controller and resource manager', contract: resourcesContract },
+  kms: { title: 'Key manager', contract: kmsContract },
+  vpc: { title: 'Volumes and instances', contract: vpcContract },
+  keyward: { title: "Keyward's own operations", contract: connectionContract },
+}
+
+/** File name to content, as committed. */
+export const openapiFiles = (): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(documents).map(([name, { title, contract }]) => [
+      `${name}.json`,
+      `${JSON.stringify(document(title, contract), null, 2)}\n`,
+    ]),
+  )
+
+export const openapiFolder = resolve(import.meta.dirname, '../openapi')
+
+function document(title: string, contract: Contract) {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const [operationId, operation] of Object.entries(contract)) {
+    const path = (paths[operation.path] ??= {})
+    path[operation.method.toLowerCase()] = describe(operationId, operation)
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: `Keyward: ${title}`, version: '1' },
+    paths,
+    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+  }
+}
+
+function describe(operationId: string, operation: Operation) {
+  const { body, reply, status } = operation
+  const type = operation.bodyType === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
+  return {
+    operationId,
+    summary: operation.summary,
+    ...(operation.action === null ? {} : { security: [{ bearer: [] }], 'x-iam-action': operation.action }),
+    parameters: [...pathParameters(operation.path), ...queryParameters(operation.query)],
+    ...(body && { requestBody: { required: operation.bodyOptional !== true, content: { [type]: { schema: body } } } }),
+    responses: {
+      [status]: { description: 'Success', ...(reply && { content: { 'application/json': { schema: reply } } }) },
+      default: { description: "A refusal, in the service's error body" },
+    },
+  }
+}
+
+const pathParameters = (path: string) =>
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
+
+function queryParameters(schema: TSchema | undefined) {
+  if (!schema || !('properties' in schema)) return []
+  const required: unknown = 'required' in schema ? schema.required : []
+  return Object.entries(schema.properties ?? {}).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: Array.isArray(required) && required.includes(name),
+    schema,
+  }))
+}
+
+if (import.meta.main) {
+  for (const [file, content] of openapiFiles()) writeFileSync(join(openapiFolder, file), content)
+}
