@@ -42,6 +42,17 @@ export const resourcePageDefault = 100
 export const keyNameLength = { min: 2, max: 90 }
 export const keyDescriptionLength = { min: 2, max: 240 }
 export const keyTagsMax = 30
+export const keyTagLengthMax = 30
+/** Key Protect, "Creating root keys": generated keys have 256 bits. */
+export const generatedKeyBytes = 32
+/** Key Protect, "Importing root keys": the lengths of AES keys. */
+export const rootKeyBytes: readonly number[] = [16, 24, 32]
+/** Key Protect, "Importing standard keys". */
+export const standardKeyBytesMax = 7500
+/** Rows that the expiry sweep changes in one transaction: others wait in line behind it. */
+export const expiredKeysPerSweep = 100
+/** Open data keys that one disk process may hold; each is an open volume, and a process runs out of files before. */
+export const leasesPerHolderMax = 10_000
 /** Key Protect, "Wrapping keys": each string of additional authenticated data has at most 255 characters. */
 export const aadStringLengthMax = 255
 /** Undocumented by Key Protect; far above what any client sends. */
