@@ -7,16 +7,18 @@ import type { Log } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
 import { makeSealer } from '#crypto/sealed-record.ts'
 import { startDiskPool } from '#disk/pool.ts'
+import type { DiskPool } from '#disk/pool.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeService } from '#edge/service.ts'
 import { startDispatcher } from '#events/dispatcher.ts'
-import type { Dispatcher } from '#events/dispatcher.ts'
+import type { Consumer, Dispatcher } from '#events/dispatcher.ts'
 import { makeOutbox } from '#events/outbox.ts'
 import { identityContract, policyContract } from '#iam/contract.ts'
 import { makeIam } from '#iam/iam.ts'
 import { identityRoutes, policyRoutes } from '#iam/routes.ts'
 import { kmsContract } from '#kms/contract.ts'
 import { makeKms } from '#kms/kms.ts'
+import type { Kms } from '#kms/kms.ts'
 import { kmsRoutes } from '#kms/routes.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { makeResources } from '#resources/resources.ts'
@@ -53,8 +55,11 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   const sealer = makeSealer(masterKey, random)
   const outbox = makeOutbox(clock, random)
 
+  let dispatcher: Dispatcher | null = null
+
   const iam = await makeIam({ database, outbox, clock, random, sealer, log })
   const kms = makeKms({ database, outbox, clock, random, sealer, log, iam: iam.port })
+  const meet = introduce(kms)
   const pool = await startDiskPool({
     dataFolder: folder.path,
     host: config.host,
@@ -64,11 +69,13 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     log,
     clock,
     kms: kms.port,
-    onHolder: kms.registerHolder,
-    onHolderGone: kms.removeHolder,
-    onRestart: () => dispatcher?.wake('vpc.exports'),
+    onRestart: () => {
+      meet(pool)
+      dispatcher?.wake('vpc.exports')
+    },
   })
   parts.defer(() => pool.close())
+  meet(pool)
   const resources = makeResources({ database, outbox, clock, random, iam: iam.port, kms: kms.port })
   const vpc = makeVpc({
     database,
@@ -113,16 +120,40 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     resources,
   })
 
-  let dispatcher: Dispatcher | null = null
   dispatcher = startDispatcher({
     database,
     clock,
     log,
-    consumers: [...kms.consumers, ...resources.consumers, ...vpc.consumers],
+    consumers: [leasesConsumer(kms), ...resources.consumers, ...vpc.consumers],
   })
   parts.defer(() => dispatcher?.stop())
   const running = parts.move()
   return { endpoints, dataFolder: folder.path, firstAccounts, close: () => running.disposeAsync() }
+}
+
+/** Leases under keys that have expired, and leases whose authorization has gone. */
+const leasesConsumer = (kms: Kms): Consumer => ({
+  name: 'kms.leases',
+  types: ['iam.policy.deleted', 'kms.key.expired'],
+  async reconcile() {
+    await kms.expireKeys()
+    await kms.recheckLeases()
+  },
+})
+
+/**
+ * Keeps the key manager's holders equal to the disk processes that there are: called after the start and whenever one
+ * has been replaced. A holder that is known already is left alone, for meeting it anew would end its leases.
+ */
+function introduce(kms: Kms): (pool: DiskPool) => void {
+  let known = new Set<string>()
+  return (pool) => {
+    const holders = pool.holders()
+    const present = new Set(holders.map((holder) => holder.holderId))
+    for (const holderId of known.difference(present)) kms.holders.removeHolder(holderId)
+    for (const holder of holders) if (!known.has(holder.holderId)) kms.holders.registerHolder(holder)
+    known = present
+  }
 }
 
 async function listen(server: ReturnType<typeof makeServer>, config: Config): Promise<number> {
@@ -132,7 +163,7 @@ async function listen(server: ReturnType<typeof makeServer>, config: Config): Pr
     throw new Fault('unavailable', `cannot listen on ${config.host} port ${config.port}`, { cause })
   }
   const [address] = server.addresses()
-  return address?.port ?? config.port
+  return typeof address === 'object' ? address.port : config.port
 }
 
 function urlOf(config: Config, port: number): string {

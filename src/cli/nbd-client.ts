@@ -22,10 +22,11 @@ export function nbdClient(uri: string, identity: string, key: string): NbdClient
   closeSync(openSync(secretPath, 'wx', 0o600))
   writeFileSync(secretPath, `${identity}:${key}\n`)
   const full = `${uri}?tls-psk-file=${secretPath}`
+  const connect = `h.set_uri_allow_local_file(True); h.connect_uri("${full}")`
 
   function launch(script: string) {
-    // The system's Python: another one on PATH does not have libnbd's module.
-    const child = spawn('/usr/bin/nbdsh', ['-u', full, '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+    // What nbdsh does, with the system's Python: another one on PATH does not have libnbd's module.
+    const child = spawn('/usr/bin/python3', ['-m', 'nbd', '-c', connect, '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     let errors = ''
     const started = new Promise<void>((resolve) => child.stdout.once('data', () => resolve()))
@@ -40,7 +41,7 @@ export function nbdClient(uri: string, identity: string, key: string): NbdClient
     return { started, ended }
   }
 
-  const command = (script: string): string => `nbdsh -u '${full}' -c '${script}'`
+  const command = (script: string): string => `nbdsh -c '${connect}' \\\n    -c '${script}'`
   return {
     uri: full,
     async run(script) {

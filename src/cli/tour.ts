@@ -211,7 +211,7 @@ async function attach(
     method: 'POST',
     url: `${own}/connection`,
     as: b.token,
-    expect: 200,
+    expect: 201,
     show: ({ uri, unix_uri, expires_at }) => ({ uri, tls: { psk_identity: '…', psk_key: '…' }, unix_uri, expires_at }),
   })
   const tls = connection['tls']
@@ -280,11 +280,11 @@ async function disableUnderLoad(scene: Scene, key: Key, volume: string, nbd: Nbd
   teller.chapter('A disables the key while B is writing')
   const loop = [
     'import time',
-    'print("writing", flush=True)',
     'n = 0',
     'try:',
     '    while True:',
     '        h.pwrite(b"x" * 4096, 4096 * (n % 64)); h.flush(); n += 1',
+    '        if n == 100: print("writing", flush=True)',
     'except nbd.Error as e:',
     '    print(f"cut after {n} writes at {time.time():.3f}: {e}")',
   ].join('\n')
@@ -337,6 +337,7 @@ async function forceDelete(scene: Scene, key: Key, volume: string): Promise<void
     ...deletion,
     why: 'With force it is.',
     url: `${url}?force=true`,
+    headers: { ...deletion.headers, Prefer: 'return=representation' },
     expect: 200,
     show: (answer) => pick('id', 'state', 'deletionDate')(first(answer, 'resources')),
   })

@@ -108,8 +108,13 @@ const vpcSchemaReasons: Readonly<Record<string, string>> = {
   additionalProperties: 'invalid_request_field',
 }
 
-const schemaReason = (dialect: Dialect, keyword: string | undefined): string | undefined =>
-  dialect === 'vpc' && keyword !== undefined ? vpcSchemaReasons[keyword] : undefined
+function schemaReason(dialect: Dialect, { keyword, target }: Fault): string | undefined {
+  if (dialect === 'policy' && keyword === 'required' && target?.type === 'parameter') {
+    return 'missing_required_query_parameter'
+  }
+  if (dialect === 'kms' && keyword !== undefined && target?.type === 'parameter') return 'INVALID_QUERY_PARAM_ERR'
+  return dialect === 'vpc' && keyword !== undefined ? vpcSchemaReasons[keyword] : undefined
+}
 
 export interface ErrorBody {
   readonly status: number
@@ -126,7 +131,7 @@ export interface Failed {
 export function errorBody(dialect: Dialect, fault: Fault, failed: Failed): ErrorBody {
   // Key Protect answers 401 to whoever may not, so that a stranger does not learn whether the key exists.
   const code = dialect === 'kms' && fault.code === 'forbidden' ? 'unauthenticated' : fault.code
-  const reason = fault.reason ?? schemaReason(dialect, fault.keyword) ?? reasons[dialect][fault.code]
+  const reason = fault.reason ?? schemaReason(dialect, fault) ?? reasons[dialect][fault.code]
   const body = { ...writers[dialect](fault, reason, status[code], failed), ...explained(fault.explanation) }
   return { status: status[code], body }
 }

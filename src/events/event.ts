@@ -11,6 +11,7 @@ interface Base {
 export type Event =
   | (Base & { type: 'iam.account.created'; name: string })
   | (Base & { type: 'iam.api-key.created'; apiKeyId: string; iamId: string })
+  | (Base & { type: 'iam.signing-key.created'; kid: string })
   | (Base & { type: 'iam.policy.created'; policyId: string; policyType: 'access' | 'authorization' })
   | (Base & { type: 'iam.policy.deleted'; policyId: string; policyType: 'access' | 'authorization' })
   | (Base & { type: 'resources.group.created'; resourceGroupId: string })
@@ -23,6 +24,7 @@ export type Event =
   | (Base & { type: 'kms.key.deleted'; keyCrn: string; forced: boolean })
   | (Base & { type: 'kms.key.expired'; keyCrn: string })
   | (Base & { type: 'kms.registration.created'; keyCrn: string; resourceCrn: string; keyVersionId: string })
+  | (Base & { type: 'kms.registration.updated'; keyCrn: string; resourceCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.registration.deleted'; keyCrn: string; resourceCrn: string })
   | (Base & {
       type: 'kms.lease.fenced'

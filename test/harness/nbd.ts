@@ -6,8 +6,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Json } from './api.ts'
 
-/** The system's own: another Python on PATH does not have libnbd's module. */
-const nbdshPath = '/usr/bin/nbdsh'
+/** What nbdsh does, with the system's Python: another one on PATH does not have libnbd's module. */
+const nbdshCommand = ['/usr/bin/python3', '-m', 'nbd'] as const
 
 /** A libnbd URI for the TLS endpoint of a connection answer. */
 export function tlsUri(connection: Json, folder: string): string {
@@ -28,18 +28,20 @@ export function run(command: string, ...args: string[]): Ran {
   return { status, stdout, stderr }
 }
 
+const connect = (uri: string): string => `h.set_uri_allow_local_file(True); h.connect_uri("${uri}")`
+
 /** Runs a script of nbdsh, where `h` is the connection, and gives what it printed. */
 export function nbdsh(uri: string, script: string): string {
-  const { status, stdout, stderr } = run(nbdshPath, '-u', uri, '-c', script)
+  const { status, stdout, stderr } = run(...nbdshCommand, '-c', connect(uri), '-c', script)
   assert.equal(status, 0, stderr)
   return stdout.trim()
 }
 
-export const tryNbdsh = (uri: string, script: string): Ran => run(nbdshPath, '-u', uri, '-c', script)
+export const tryNbdsh = (uri: string, script: string): Ran => run(...nbdshCommand, '-c', connect(uri), '-c', script)
 
 /** A script that goes on beside the test. */
 export function startNbdsh(uri: string, script: string): { started: Promise<void>; ended: Promise<Ran> } {
-  const child = spawn(nbdshPath, ['-u', uri, '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(nbdshCommand[0], [...nbdshCommand.slice(1), '-c', connect(uri), '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   const started = new Promise<void>((resolve, reject) => {
     child.stdout.on('data', (chunk: Buffer) => {

@@ -69,4 +69,4 @@ export async function attach(user: Api, volumeId: string): Promise<Attached> {
 }
 
 export const connect = (user: Api, instanceId: string, attachmentId: string): Promise<Json> =>
-  user.expect(200, 'POST', `/keyward/v1/instances/${instanceId}/volume_attachments/${attachmentId}/connection`)
+  user.expect(201, 'POST', `/keyward/v1/instances/${instanceId}/volume_attachments/${attachmentId}/connection`)

@@ -53,8 +53,7 @@ async function createPolicyTable(db: Kysely<unknown>): Promise<void> {
     .addColumn('account_id', 'text', (c) => c.notNull())
     .addColumn('type', 'text', (c) => c.notNull())
     .addColumn('state', 'text', (c) => c.notNull())
-    .addColumn('subject_kind', 'text', (c) => c.notNull())
-    .addColumn('subject_value', 'text', (c) => c.notNull())
+    .addColumn('subject_key', 'text', (c) => c.notNull())
     .addColumn('service_type', 'text')
     .addColumn('document', 'text', (c) => c.notNull())
     .addColumn('facts', 'text', (c) => c.notNull())
@@ -69,7 +68,7 @@ async function createPolicyTable(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createIndex('iam_policy_subject')
     .on('iam_policy')
-    .columns(['account_id', 'subject_kind', 'subject_value', 'state'])
+    .columns(['account_id', 'subject_key', 'state'])
     .execute()
   await db.schema
     .createIndex('iam_policy_twin')

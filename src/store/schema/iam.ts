@@ -48,8 +48,7 @@ export interface IamTables {
     type: 'access' | 'authorization'
     state: 'active' | 'deleted'
     /** How decisions find it: docs/formats.md, "Policies". */
-    subject_kind: 'iam_id' | 'service' | 'account'
-    subject_value: string
+    subject_key: string
     service_type: 'service' | 'platform_service' | null
     /** JSON of the attributes as they were sent, and the description. */
     document: string

@@ -1,0 +1,124 @@
+// Images on the local file system: <data>/volumes/<volume id>/volume.luks, a LUKS2 header and then the sectors of the
+// volume, as cryptsetup would have made it (docs/formats.md, "Volume image"). An image is there whole or not at all: it is
+// made under another name and renamed, and removed by renaming its folder away first.
+
+import { constants } from 'node:fs'
+import { access, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Fault } from '#base/fault.ts'
+import { makeUuid } from '#base/id.ts'
+import type { Random } from '#base/random.ts'
+import { formatLuks2, luks2DataOffsetBytes, luks2HeaderReadBytes } from '#crypto/luks2.ts'
+import { SecretBytes } from '#crypto/secret-bytes.ts'
+
+const folderMode = 0o700
+const fileMode = 0o600
+/** AES-256 in XTS mode has two keys of 256 bits. */
+const volumeKeyBytes = 64
+const deletedPrefix = '.deleted-'
+const volumeIdForm = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
+
+const volumesFolder = (dataFolder: string): string => join(dataFolder, 'volumes')
+
+/** Throws a Fault for an id that could name anything outside its folder. */
+export function imageFolder(dataFolder: string, volumeId: string): string {
+  if (!volumeIdForm.test(volumeId)) throw new Fault('invalid', `'${volumeId}' is not a volume id`)
+  return join(volumesFolder(dataFolder), volumeId)
+}
+
+export const imagePath = (dataFolder: string, volumeId: string): string =>
+  join(imageFolder(dataFolder, volumeId), 'volume.luks')
+
+export async function hasImage(dataFolder: string, volumeId: string): Promise<boolean> {
+  try {
+    await access(imagePath(dataFolder, volumeId), constants.F_OK)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+export interface ImagePrototype {
+  readonly volumeId: string
+  readonly capacityBytes: number
+  /** The passphrase of the image's only key slot. Stays the caller's. */
+  readonly dataKey: SecretBytes
+  readonly random: Random
+}
+
+/** Makes the image of a volume that has none. Its data area is a hole of exactly the capacity. */
+export async function createImage(dataFolder: string, prototype: ImagePrototype): Promise<void> {
+  const { volumeId, capacityBytes, dataKey, random } = prototype
+  const folder = imageFolder(dataFolder, volumeId)
+  const path = imagePath(dataFolder, volumeId)
+  await mkdir(folder, { recursive: true, mode: folderMode })
+  using volumeKey = SecretBytes.random(random, volumeKeyBytes)
+  const uuid = makeUuid(random)
+  const header = formatLuks2({ passphrase: dataKey, volumeKey, uuid, label: volumeId, random })
+
+  const file = await open(`${path}.new`, 'w', fileMode)
+  try {
+    await file.write(header, 0, header.length, 0)
+    await file.truncate(luks2DataOffsetBytes + capacityBytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+  await syncFolder(folder)
+  await syncFolder(volumesFolder(dataFolder))
+}
+
+/** The start of an image, enough for `openLuks2`. Fault 'not_found' when there is no image. */
+export async function readImageHeader(dataFolder: string, volumeId: string): Promise<Uint8Array> {
+  try {
+    const file = await open(imagePath(dataFolder, volumeId), 'r')
+    try {
+      const header = Buffer.alloc(luks2HeaderReadBytes)
+      const { bytesRead } = await file.read(header, 0, header.length, 0)
+      return header.subarray(0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (isMissing(error)) throw new Fault('not_found', `volume ${volumeId} has no image on this host`, { cause: error })
+    throw error
+  }
+}
+
+/** Removes an image that nobody has open. Does nothing when there is none. */
+export async function deleteImage(dataFolder: string, volumeId: string, random: Random): Promise<void> {
+  const folder = imageFolder(dataFolder, volumeId)
+  const away = join(volumesFolder(dataFolder), `${deletedPrefix}${makeUuid(random)}`)
+  try {
+    await rename(folder, away)
+  } catch (error) {
+    if (isMissing(error)) return
+    throw error
+  }
+  await syncFolder(volumesFolder(dataFolder))
+  await rm(away, { recursive: true, force: true })
+}
+
+/** Removes what a crash left half made or half removed. Nothing is being made at the time. */
+export async function sweepImages(dataFolder: string): Promise<void> {
+  const folder = volumesFolder(dataFolder)
+  await mkdir(folder, { recursive: true, mode: folderMode })
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(deletedPrefix)) await rm(join(folder, name), { recursive: true, force: true })
+    else await rm(join(folder, name, 'volume.luks.new'), { force: true })
+  }
+}
+
+/** A new name survives power loss only when its folder has been synchronised. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'

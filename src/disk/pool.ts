@@ -1,0 +1,179 @@
+// The disk processes, seen from the process that starts them. A volume lives on one of them, chosen by its id; all its
+// attachments are there. A process that dies is started again, on the same port, and the control plane says again what
+// should be so.
+
+import { createHash, randomUUID } from 'node:crypto'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '#base/clock.ts'
+import { assert } from '#base/assert.ts'
+import { Fault } from '#base/fault.ts'
+import type { Log, LogLevel } from '#base/log.ts'
+import type { LeaseHolder } from '#kms/port.ts'
+import { sweepImages } from './image.ts'
+import type { LeaseKms } from './leases.ts'
+import { socketPath } from './listeners.ts'
+import type { DiskPort } from './port.ts'
+import { startWorker } from './worker.ts'
+import type { Worker } from './worker.ts'
+
+export interface DiskPoolOptions {
+  readonly dataFolder: string
+  /** Address to listen on for TLS clients. */
+  readonly host: string
+  /** 0 for any; otherwise process i listens on `tcpPort` + i. */
+  readonly tcpPort: number
+  readonly processCount: number
+  /** Clients' keys are derived from it: whoever changes it withdraws every connection secret. */
+  readonly accessSecret: Uint8Array
+  readonly log: Log
+  readonly clock: Clock
+  readonly kms: LeaseKms
+  /** A process has been replaced: it knows no exports. */
+  onRestart(): void
+}
+
+export interface DiskPool {
+  readonly port: DiskPort
+  /** The processes that are up, each with its own name and key; a replaced one has new ones. */
+  holders(): readonly LeaseHolder[]
+  close(): Promise<void>
+}
+
+/** Between two starts of a process that dies at once, doubling from the first to the last. */
+const restartMs = { min: 100, max: 5000 }
+
+/** Fulfilled when every process is up. */
+export async function startDiskPool(options: DiskPoolOptions): Promise<DiskPool> {
+  assert(options.processCount >= 1, 'a pool has processes')
+  // A path that leaves no room for unix sockets is a mistake in the configuration, to be heard of now.
+  socketPath(options.dataFolder, '')
+  await sweepImages(options.dataFolder)
+  await sweepSockets(options.dataFolder)
+  const slots = Array.from({ length: options.processCount }, (_, index) => new Slot(index, options))
+  try {
+    await Promise.all(slots.map((slot) => slot.start()))
+  } catch (error) {
+    await Promise.all(slots.map((slot) => slot.close()))
+    throw error
+  }
+
+  const of = (volumeId: string): DiskPort => slotOf(slots, volumeId).port()
+  const port: DiskPort = {
+    createVolume: async (volume) => of(volume.volumeId).createVolume(volume),
+    deleteVolume: async (volumeId) => of(volumeId).deleteVolume(volumeId),
+    addExport: async (spec) => of(spec.volume.volumeId).addExport(spec),
+    removeExport: async (volumeId, attachmentId) => of(volumeId).removeExport(volumeId, attachmentId),
+    connect: async (volumeId, attachmentId, lifetimeMs) => of(volumeId).connect(volumeId, attachmentId, lifetimeMs),
+  }
+  return {
+    port,
+    holders: () => slots.flatMap((slot) => slot.holder() ?? []),
+    close: async () => {
+      await Promise.all(slots.map((slot) => slot.close()))
+    },
+  }
+}
+
+function slotOf(slots: readonly Slot[], volumeId: string): Slot {
+  const slot = slots[createHash('sha256').update(volumeId).digest().readUInt32BE(0) % slots.length]
+  assert(slot, 'a remainder is an index')
+  return slot
+}
+
+async function sweepSockets(dataFolder: string): Promise<void> {
+  const folder = join(dataFolder, 'run', 'nbd')
+  try {
+    for (const name of await readdir(folder)) await rm(join(folder, name), { force: true })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
+}
+
+/** One place in the pool and the process that fills it. */
+class Slot {
+  readonly #index: number
+  readonly #options: DiskPoolOptions
+  #worker: Worker | null = null
+  /** The port of the first process, which its successors take over: connection URIs stay good. */
+  #tcpPort: number
+  #pauseMs = restartMs.min
+  #isClosed = false
+  #cancelRestart: () => void = () => undefined
+
+  constructor(index: number, options: DiskPoolOptions) {
+    this.#index = index
+    this.#options = options
+    this.#tcpPort = options.tcpPort === 0 ? 0 : options.tcpPort + index
+  }
+
+  async start(): Promise<void> {
+    const { dataFolder, host, accessSecret, log, kms } = this.#options
+    const worker = await startWorker({
+      settings: {
+        holderId: `disk-${this.#index}-${randomUUID()}`,
+        dataFolder,
+        host,
+        tcpPort: this.#tcpPort,
+        accessSecret,
+        logLevel: levelOf(log),
+      },
+      kms,
+      log,
+    })
+    if (this.#isClosed) return worker.close()
+    this.#worker = worker
+    this.#tcpPort = worker.hello.tcpPort
+    const cancelCalm = this.#options.clock.after(restartMs.max, () => {
+      this.#pauseMs = restartMs.min
+    })
+    void this.#follow(worker, cancelCalm)
+  }
+
+  async #follow(worker: Worker, cancelCalm: () => void): Promise<void> {
+    await worker.ended
+    cancelCalm()
+    this.#worker = null
+    if (!this.#isClosed) this.#restartLater()
+  }
+
+  /** Throws a Fault while there is no process. */
+  port(): DiskPort {
+    if (!this.#worker) throw new Fault('unavailable', 'the disk process of this volume is starting again')
+    return this.#worker.port
+  }
+
+  holder(): LeaseHolder | null {
+    return this.#worker?.holder ?? null
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelRestart()
+    await this.#worker?.close()
+  }
+
+  #restartLater(): void {
+    const { clock, log } = this.#options
+    log.warn({ process: this.#index, pauseMs: this.#pauseMs }, 'disk process has ended and is started again')
+    this.#cancelRestart = clock.after(this.#pauseMs, () => void this.#restart())
+    this.#pauseMs = Math.min(this.#pauseMs * 2, restartMs.max)
+  }
+
+  async #restart(): Promise<void> {
+    try {
+      await this.start()
+    } catch (err) {
+      this.#options.log.error({ err, process: this.#index }, 'disk process could not be started')
+      if (!this.#isClosed) this.#restartLater()
+      return
+    }
+    if (!this.#isClosed) this.#options.onRestart()
+  }
+}
+
+/** Levels of the log beyond the six and 'silent' do not exist here. */
+function levelOf(log: Log): LogLevel {
+  const levels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+  return levels.find((level) => level === log.level) ?? 'info'
+}

@@ -1,0 +1,43 @@
+// What the control plane may ask of the data plane. Volumes are named by id and CRN, keys only ever wrapped.
+// Every method may be repeated: after a crash the caller says again what should be so.
+
+import type { ServiceSubject } from '#iam/port.ts'
+
+/** What a disk process needs to know of a volume to open it. */
+export interface VolumeSpec {
+  readonly volumeId: string
+  readonly volumeCrn: string
+  readonly capacityBytes: number
+  readonly keyCrn: string
+  readonly wrappedDataKey: Uint8Array
+  readonly as: ServiceSubject
+}
+
+export interface ExportSpec {
+  readonly attachmentId: string
+  readonly volume: VolumeSpec
+}
+
+/** How one client gets in. The secret is only ever in this answer; the process can derive it again. */
+export interface Connection {
+  /** NBD URI over TLS, as in the NBD URI specification. */
+  readonly uri: string
+  readonly pskIdentity: string
+  /** 64 hexadecimal digits. */
+  readonly pskKey: string
+  readonly unixUri: string
+  readonly expiresAt: number
+}
+
+export interface DiskPort {
+  /** Formats the image under the wrapped data key. Does nothing if the image is there already. */
+  createVolume(volume: VolumeSpec): Promise<void>
+  /** Cuts clients, removes the image. Does nothing if there is none. */
+  deleteVolume(volumeId: string): Promise<void>
+  /** Makes an attachment reachable. The data key is leased when the first client comes and released after the last. */
+  addExport(spec: ExportSpec): Promise<void>
+  /** Cuts the attachment's clients and forgets it. */
+  removeExport(volumeId: string, attachmentId: string): Promise<void>
+  /** Issues a secret for an attachment. Fault 'not_found' when it was not added. */
+  connect(volumeId: string, attachmentId: string, lifetimeMs: number): Promise<Connection>
+}

@@ -1,0 +1,33 @@
+// What a disk process and the process that started it say to each other over their channel.
+
+import type { LogLevel } from '#base/log.ts'
+import type { FenceAck, KmsPort } from '#kms/port.ts'
+import type { DiskPort } from './port.ts'
+
+/** The first message to the child. It carries a secret, so it is not on the command line, where everybody reads it. */
+export interface ProcessSettings {
+  readonly holderId: string
+  readonly dataFolder: string
+  readonly host: string
+  /** 0 for any. */
+  readonly tcpPort: number
+  readonly accessSecret: Uint8Array
+  readonly logLevel: LogLevel
+}
+
+export interface Hello {
+  readonly holderId: string
+  /** SPKI DER of the Ed25519 key that signs this process's acknowledgements. */
+  readonly publicKey: Uint8Array
+  readonly tcpPort: number
+}
+
+/** What the child offers. */
+export interface DiskProcessPort extends DiskPort {
+  /** Fulfilled when clients can come. */
+  hello(): Promise<Hello>
+  fence(leaseIds: readonly string[]): Promise<readonly FenceAck[]>
+}
+
+/** What the parent offers. */
+export type ParentPort = Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'>

@@ -1,0 +1,61 @@
+// Which service an action belongs to, by the part before its first dot, and who may do it at all. A role that has an
+// action permits it only on a target of that service, so that Manager of everything does not open what is not a service.
+
+/** IBM Cloud IAM, "Account management services": what a policy with serviceType `platform_service` covers. */
+const platformServices: ReadonlySet<string> = new Set([
+  'billing',
+  'enterprise',
+  'global-search-tagging',
+  'globalcatalog',
+  'iam-access-management',
+  'iam-groups',
+  'iam-identity',
+  'iam-svcs',
+  'resource-controller',
+  'support',
+  'user-management',
+])
+
+const iamServices: ReadonlySet<string> = new Set(['iam-access-management', 'iam-groups', 'iam-identity', 'iam-svcs'])
+
+export type ServiceType = 'service' | 'platform_service'
+
+export const serviceTypeOf = (serviceName: string): ServiceType =>
+  platformServices.has(serviceName) ? 'platform_service' : 'service'
+
+/** IBM Cloud IAM, "IAM service group": the services that the resource attribute service_group_id=IAM stands for. */
+export const isIamService = (serviceName: string): boolean => iamServices.has(serviceName)
+
+const only =
+  (...names: readonly string[]) =>
+  (serviceName: string): boolean =>
+    names.includes(serviceName)
+
+const services: Readonly<Record<string, (serviceName: string) => boolean>> = {
+  'cloud-object-storage': only('cloud-object-storage'),
+  'hs-crypto': only('hs-crypto'),
+  iam: (serviceName) => serviceTypeOf(serviceName) === 'platform_service',
+  'iam-identity': isIamService,
+  is: only('is'),
+  kms: only('kms'),
+  // IBM Cloud IAM, "Platform management roles": whoever is Editor of a service may create its instances, so the target
+  // may be any service.
+  'resource-controller': () => true,
+}
+
+/** Whether the action can be done on a resource of the service. Unknown actions concern no service. */
+export function actionConcerns(action: string, serviceName: string): boolean {
+  const prefix = action.slice(0, Math.max(action.indexOf('.'), 0))
+  return Object.hasOwn(services, prefix) && services[prefix]?.(serviceName) === true
+}
+
+/**
+ * Key Protect, "Service access roles": registrations are written by the services whose resources they are. A person with
+ * the same role may read them only.
+ */
+const registrationVerbs = ['create', 'write', 'merge', 'delete', 'deactivate']
+const serviceOnly: ReadonlySet<string> = new Set(
+  registrationVerbs.flatMap((verb) => [`kms.registrations.${verb}`, `hs-crypto.registrations.${verb}`]),
+)
+
+export const isForServicesOnly = (action: string): boolean => serviceOnly.has(action)

@@ -1,0 +1,113 @@
+// Data keys for resources of other services: made, wrapped and registered in one step, so that no wrapped key exists
+// without its registration. Opening them is leases.ts.
+
+import { assert } from '#base/assert.ts'
+import type { Clock } from '#base/clock.ts'
+import { dataKeyBytes } from '#base/limits.ts'
+import type { Random } from '#base/random.ts'
+import type { Sealer } from '#base/sealer.ts'
+import { SecretBytes } from '#crypto/secret-bytes.ts'
+import { wrapKey } from '#crypto/wrapped-key.ts'
+import type { Outbox } from '#events/outbox.ts'
+import type { IamPort, ServiceSubject } from '#iam/port.ts'
+import type { Database } from '#store/database.ts'
+import { crnOf, keyCrn, keyNotFound, requireRootKey, requireState } from './key.ts'
+import { openVersion } from './key-material.ts'
+import { authorizeNamed, locate, parseKeyName } from './key-name.ts'
+import { readKey } from './keys.ts'
+import type { Leases } from './leases.ts'
+import type { KmsPort, WrappedDataKey } from './port.ts'
+import { dataKeyAad, isOwn, registeredByAnother, requireOwnResource, serviceIamId } from './resource.ts'
+import { selectVersion } from './tables-version.ts'
+import { selectRegistration, upsertRegistration } from './tables-registration.ts'
+import { deleteOwnRegistration, selectRegistrationsOfService } from './tables-service.ts'
+
+export interface KeyUser {
+  readonly keyCrn: string
+  readonly resourceCrn: string
+  readonly as: ServiceSubject
+}
+
+export type DataKeys = Pick<KmsPort, 'createDataKey' | 'unregister' | 'registrationsOf'>
+
+export function makeDataKeys(parts: {
+  readonly database: Database
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly random: Random
+  readonly sealer: Sealer
+  readonly iam: IamPort
+  readonly leases: Leases
+}): DataKeys {
+  const { database, outbox, clock, random, sealer, iam, leases } = parts
+
+  async function createDataKey({ keyCrn: wanted, resourceCrn, as }: KeyUser): Promise<WrappedDataKey> {
+    const name = parseKeyName(wanted)
+    requireOwnResource(resourceCrn, as)
+    const located = await locate(database.reads, name)
+    const grant = await authorizeNamed(iam, { as, action: 'kms.secrets.wrap', name, located })
+    const leave = await authorizeNamed(iam, { as, action: 'kms.registrations.create', name, located })
+    if (!located) throw keyNotFound(name.keyId)
+
+    using dataKey = SecretBytes.random(random, dataKeyBytes)
+    return await database.transaction(async (tx) => {
+      const now = clock.now()
+      const key = await readKey(tx, grant, now)
+      requireState(key, 'wrap')
+      requireState(key, 'register')
+      requireRootKey(key)
+      const versionId = key.newestVersion.id
+      const before = await selectRegistration(tx, grant, resourceCrn)
+      if (before && !isOwn(before, as)) throw registeredByAnother(resourceCrn)
+
+      const version = await selectVersion(tx, grant, versionId)
+      assert(version, 'versions stay as long as their key')
+      using rootKey = openVersion(sealer, version)
+      const aad = dataKeyAad(resourceCrn)
+      const wrapped = dataKey.use((bytes) =>
+        wrapKey({ plaintext: bytes, rootKey, keyId: key.id, versionId, aad, random }),
+      )
+      const facts = { accountId: located.accountId, initiatorId: serviceIamId(as), keyCrn: crnOf(key), resourceCrn }
+      if (before?.keyVersionId !== versionId) {
+        await upsertRegistration(tx, leave, { resourceCrn, keyVersionId: versionId, by: as, now })
+        const type = before ? 'kms.registration.updated' : 'kms.registration.created'
+        await outbox.append(tx, { type, ...facts, keyVersionId: versionId })
+      }
+      return { keyCrn: facts.keyCrn, keyVersionId: versionId, wrapped }
+    })
+  }
+
+  /**
+   * The registrant's word is enough: were it to need an authorization, one removed too early would leave a registration
+   * that nobody can take away and that keeps the key from being deleted.
+   */
+  async function unregister({ keyCrn: wanted, resourceCrn, as }: KeyUser): Promise<void> {
+    const name = parseKeyName(wanted)
+    const located = await locate(database.reads, name)
+    if (!located) return
+    const removed = await database.transaction(async (tx) => {
+      const found = await deleteOwnRegistration(tx, { keyId: name.keyId, resourceCrn, by: as })
+      if (!found) return false
+      await outbox.append(tx, {
+        type: 'kms.registration.deleted',
+        accountId: located.accountId,
+        initiatorId: serviceIamId(as),
+        keyCrn: keyCrn(located, name.keyId),
+        resourceCrn,
+      })
+      return true
+    })
+    if (removed) await leases.fenceResource(name.keyId, resourceCrn)
+  }
+
+  async function registrationsOf(
+    serviceName: string,
+    afterResourceCrn: string,
+    limit: number,
+  ): Promise<readonly { keyCrn: string; resourceCrn: string }[]> {
+    const rows = await selectRegistrationsOfService(database.reads, { serviceName, afterResourceCrn, limit })
+    return rows.map(({ resourceCrn, keyId, instance }) => ({ keyCrn: keyCrn(instance, keyId), resourceCrn }))
+  }
+
+  return { createDataKey, unregister, registrationsOf }
+}

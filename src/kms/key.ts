@@ -1,0 +1,97 @@
+// A key and its versions as the rest of this folder knows them, and the rules that every use of a key obeys.
+
+import { formatCrn } from '#base/crn.ts'
+import { Fault } from '#base/fault.ts'
+import { isAllowed } from './key-state.ts'
+import type { KeyAction, KeyState } from './key-state.ts'
+
+export interface Instance {
+  readonly id: string
+  readonly accountId: string
+  readonly region: string
+  readonly resourceGroupId: string
+}
+
+export interface Key {
+  readonly id: string
+  readonly instance: Instance
+  readonly keyRing: string
+  readonly name: string
+  readonly description: string | null
+  readonly tags: readonly string[]
+  readonly extractable: boolean
+  readonly imported: boolean
+  /** At the time the key was read: expiry is already in it. */
+  readonly state: KeyState
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly updatedAt: number
+  readonly rotatedAt: number | null
+  readonly expiresAt: number | null
+  readonly deleted: { readonly at: number; readonly by: string } | null
+  /** The version that wraps; a standard key has only this one. */
+  readonly newestVersion: KeyVersion
+}
+
+export interface KeyVersion {
+  readonly id: string
+  readonly createdAt: number
+}
+
+/** A version with its material, still sealed. */
+export interface SealedVersion extends KeyVersion {
+  readonly keyId: string
+  readonly ordinal: number
+  readonly sealedMaterial: Uint8Array
+}
+
+/** The one ring that every instance has; others come with a later stage. */
+export const defaultKeyRing = 'default'
+
+export const keyCrn = (instance: Instance, keyId: string): string =>
+  formatCrn({
+    serviceName: 'kms',
+    location: instance.region,
+    accountId: instance.accountId,
+    serviceInstance: instance.id,
+    resourceType: 'key',
+    resource: keyId,
+  })
+
+export const crnOf = (key: Key): string => keyCrn(key.instance, key.id)
+
+export const keyNotFound = (keyId: string): Fault =>
+  new Fault('not_found', `key ${JSON.stringify(keyId.slice(0, 90))} does not exist`, { reason: 'KEY_NOT_FOUND_ERR' })
+
+/** Key Protect, "Error messages": 410 for a deleted key, 409 for every other state that does not permit the action. */
+export function requireState(key: Key, action: KeyAction): void {
+  if (isAllowed(action, key.state)) return
+  if (key.state === 'destroyed') {
+    throw new Fault('gone', `key ${key.id} has been deleted`, { reason: 'KEY_DELETED_ERR' })
+  }
+  const message = `${actionWords[action]} is not possible while key ${key.id} is ${key.state}`
+  throw new Fault('conflict', message, { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
+}
+
+/** Key Protect, "Error messages": requested action can only be completed with a root key. */
+export function requireRootKey(key: Key): void {
+  if (!key.extractable) return
+  throw new Fault('invalid', `key ${key.id} is a standard key, the action needs a root key`, {
+    reason: 'KEY_ROOT_REQ_ERR',
+  })
+}
+
+const actionWords = {
+  wrap: 'wrapping',
+  unwrap: 'unwrapping',
+  rewrap: 'rewrapping',
+  rotate: 'rotating',
+  disable: 'disabling',
+  enable: 'enabling',
+  delete: 'deleting',
+  expire: 'expiring',
+  readPayload: 'retrieving',
+  listVersions: 'listing versions',
+  register: 'registering a resource',
+  lease: 'using a data key',
+} as const satisfies Record<KeyAction, string>

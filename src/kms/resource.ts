@@ -1,0 +1,57 @@
+// Resources of other services, as far as keys know them: a CRN, and the service of an account that registered it.
+
+import { formatCrn, parseCrn } from '#base/crn.ts'
+import { Fault } from '#base/fault.ts'
+import type { ServiceSubject } from '#iam/port.ts'
+
+export type Registrant = Pick<ServiceSubject, 'serviceName' | 'accountId'>
+
+/** What binds a data key to its resource, when it is wrapped and when it is opened. */
+export const dataKeyAad = (resourceCrn: string): readonly string[] => [resourceCrn]
+
+export const isOwn = (registration: Registrant, as: Registrant): boolean =>
+  registration.serviceName === as.serviceName && registration.accountId === as.accountId
+
+/** IBM Cloud IAM, "Service identities": the IAM id of a service is its CRN after `crn-`. */
+export const serviceIamId = ({ serviceName, accountId }: Registrant): string =>
+  `crn-${formatCrn({ serviceName, accountId })}`
+
+/** Key Protect, "Error messages": a service may not speak of resources that are not its own, so not of another account's. */
+export function requireOwnResource(resourceCrn: string, as: Registrant): void {
+  const crn = parseCrn(resourceCrn)
+  if (!crn) throw new Fault('invalid', 'resource CRN is not a CRN', { reason: 'resource_crn_invalid' })
+  if (crn.accountId === as.accountId) return
+  throw new Fault('forbidden', `resource ${resourceCrn} is not one of account ${as.accountId}`, {
+    reason: 'RESOURCE_OWNER_ERR',
+  })
+}
+
+export const registeredByAnother = (resourceCrn: string): Fault =>
+  new Fault('conflict', `resource ${resourceCrn} is registered on the key by another service`, {
+    reason: 'RESOURCE_OWNER_ERR',
+  })
+
+/**
+ * Key Protect API, "List registrations": a CRN of ten segments in which `*` stands for any text, but not in the first
+ * eight. It arrives decoded once; clients that were given an encoded text have encoded it twice.
+ */
+export function resourceCrnPattern(query: string): string {
+  const text = query.startsWith('crn%3A') || query.startsWith('crn%3a') ? decode(query) : query
+  const segments = text.split(':')
+  if (segments.length >= 10 && segments[0] === 'crn' && !segments.slice(0, 8).join('').includes('*')) return text
+  throw invalidQuery()
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw invalidQuery()
+  }
+}
+
+const invalidQuery = (): Fault =>
+  new Fault('invalid', 'urlEncodedResourceCRNQuery must be a CRN with any * only in its last segments', {
+    reason: 'INVALID_QUERY_PARAM_ERR',
+    target: { type: 'parameter', name: 'urlEncodedResourceCRNQuery' },
+  })

@@ -1,0 +1,25 @@
+// What this service is made of: everything from outside, handed in once.
+
+import type { Clock } from '#base/clock.ts'
+import type { Log } from '#base/log.ts'
+import type { Random } from '#base/random.ts'
+import type { DiskPort } from '#disk/port.ts'
+import type { Outbox } from '#events/outbox.ts'
+import type { IamPort } from '#iam/port.ts'
+import type { KmsPort } from '#kms/port.ts'
+import type { ResourcesPort } from '#resources/port.ts'
+import type { Database } from '#store/database.ts'
+
+export interface VpcParts {
+  readonly database: Database
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** The one region that this installation is. */
+  readonly region: string
+  readonly iam: IamPort
+  readonly kms: KmsPort
+  readonly disk: DiskPort
+  readonly resources: ResourcesPort
+}

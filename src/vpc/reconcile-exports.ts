@@ -1,0 +1,84 @@
+// Makes the disks serve exactly the attachments that there are, and ends those that were asked to end. Takes no input;
+// says everything again on every pass, because a disk process that restarted has forgotten it.
+
+import { vpcWorkParallelMax } from '#base/limits.ts'
+import type { Tx } from '#store/database.ts'
+import { forEach } from './each.ts'
+import type { AttachmentView, Instance } from './instance.ts'
+import type { VpcParts } from './parts.ts'
+import {
+  attachmentStatus,
+  attachmentsOfInstance,
+  attachmentsToServe,
+  markAttached,
+  removeAttachment,
+} from './tables-attachments.ts'
+import type { AttachmentWork } from './tables-attachments.ts'
+import { instancesToDelete, isInstanceEnding, removeInstance } from './tables-instances.ts'
+import { requestFlaggedDeletion } from './tables-work.ts'
+import { volumeSpec } from './volume.ts'
+
+export async function reconcileExports(parts: VpcParts): Promise<void> {
+  const work = await attachmentsToServe(parts.database.reads, parts.region)
+  await forEach(work, vpcWorkParallelMax, (item) =>
+    item.attachment.status === 'detaching' ? finishDetach(parts, item.attachment) : serve(parts, item),
+  )
+  for (const instance of await instancesToDelete(parts.database.reads, parts.region)) {
+    await finishInstance(parts, instance)
+  }
+}
+
+/** The volume is opened when the first client comes: an export under a key that does not open stands idle. */
+async function serve(parts: VpcParts, { attachment, volume }: AttachmentWork): Promise<void> {
+  const { id, accountId } = attachment
+  await parts.disk.addExport({ attachmentId: id, volume: volumeSpec(volume) })
+  if (attachment.status === 'attaching') {
+    await parts.database.transaction(async (tx) => {
+      if (!(await markAttached(tx, id))) return
+      const volumeCrn = volume.crn
+      await parts.outbox.append(tx, { type: 'vpc.attachment.attached', accountId, attachmentId: id, volumeCrn })
+    })
+  }
+  await withdrawIfEnded(parts, attachment)
+}
+
+/**
+ * After an export was added: whoever detached meanwhile has removed it before it came, so it goes again. He marked the row
+ * before he removed the export, so either this sees the mark or his removal comes after.
+ */
+export async function withdrawIfEnded(parts: VpcParts, attachment: AttachmentView): Promise<boolean> {
+  const status = await attachmentStatus(parts.database.reads, attachment.id)
+  if (status !== null && status !== 'detaching') return false
+  await parts.disk.removeExport(attachment.volumeId, attachment.id)
+  return true
+}
+
+/** The second half of a detach: clients are cut, then the row goes. */
+export async function finishDetach(parts: VpcParts, attachment: AttachmentView): Promise<void> {
+  await parts.disk.removeExport(attachment.volumeId, attachment.id)
+  await parts.database.transaction(async (tx) => {
+    if (!(await removeAttachment(tx, attachment.id))) return
+    const { accountId, id, instance, volume } = attachment
+    const facts = { accountId, attachmentId: id, instanceCrn: instance.crn, volumeCrn: volume.crn }
+    await parts.outbox.append(tx, { type: 'vpc.attachment.deleted', ...facts })
+    if (attachment.deleteVolume) await deleteWithInstance(parts, tx, attachment)
+  })
+}
+
+/** VPC API, `delete_volume_on_instance_delete`: the volume goes when its instance does, not when it is only detached. */
+async function deleteWithInstance(parts: VpcParts, tx: Tx, attachment: AttachmentView): Promise<void> {
+  const { accountId, instanceId, volumeId, volume } = attachment
+  if (!(await isInstanceEnding(tx, instanceId)) || !(await requestFlaggedDeletion(tx, volumeId))) return
+  await parts.outbox.append(tx, { type: 'vpc.volume.deletion-requested', accountId, volumeCrn: volume.crn })
+}
+
+/** The second half of an instance's deletion. Its row goes last, so that each detach can see that it is ending. */
+export async function finishInstance(parts: VpcParts, instance: Instance): Promise<void> {
+  const attachments = await attachmentsOfInstance(parts.database.reads, instance.id)
+  await forEach(attachments, vpcWorkParallelMax, (attachment) => finishDetach(parts, attachment))
+  await parts.database.transaction(async (tx) => {
+    if (!(await removeInstance(tx, instance.id))) return
+    const { accountId, crn: instanceCrn } = instance
+    await parts.outbox.append(tx, { type: 'vpc.instance.deleted', accountId, instanceCrn })
+  })
+}

@@ -1,0 +1,280 @@
+// SQL of volumes, for requests: each function works for one account, and by leave of IAM. `locate` tells only where
+// things lie, which is what IAM has to be asked about. What background work does is in tables-work.ts.
+
+import type { Selectable } from 'kysely'
+import { assert } from '#base/assert.ts'
+import type { VolumeId } from '#base/id.ts'
+import type { Grant } from '#iam/port.ts'
+import type { WrappedDataKey } from '#kms/port.ts'
+import type { Reads, Tx } from '#store/database.ts'
+import type { VpcTables } from '#store/schema/vpc.ts'
+import { volumeIdText } from './ids.ts'
+import type { Place } from './targets.ts'
+import type { Volume } from './volume.ts'
+import { hiddenPhases, servingStandings } from './volume-state.ts'
+
+export type VolumeRow = Selectable<VpcTables['vpc_volume']>
+export type ReadVolume = Grant<'is.volume.volume.read' | 'is.volume.volume.list' | 'is.volume.volume.operate'>
+
+export function toVolume(row: VolumeRow): Volume {
+  const { failure_code: code, failure_message: message } = row
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    region: row.region,
+    zone: row.zone,
+    name: row.name,
+    crn: row.crn,
+    resourceGroupId: row.resource_group_id,
+    profile: row.profile,
+    capacityGb: row.capacity_gb,
+    iops: row.iops,
+    bandwidthMbps: row.bandwidth_mbps,
+    // Written by toRow below: the shape is known.
+    userTags: JSON.parse(row.user_tags) as string[],
+    keyCrn: row.key_crn,
+    wrappedDataKey: row.wrapped_data_key,
+    phase: row.phase,
+    keyStanding: row.key_standing,
+    failure: code === null ? null : { code, message: message ?? code },
+    revision: row.revision,
+    createdAt: row.created_at,
+  }
+}
+
+/** Where a volume lies and what listings filter by. */
+export interface LocatedVolume extends Place {
+  readonly id: VolumeId
+  readonly createdAt: number
+  readonly zone: string
+  readonly name: string
+  readonly phase: Volume['phase']
+  readonly keyStanding: Volume['keyStanding']
+  readonly attached: boolean
+}
+
+const located = (reads: Reads, accountId: string, region: string) =>
+  reads
+    .selectFrom('vpc_volume as v')
+    .leftJoin('vpc_attachment as a', 'a.volume_id', 'v.id')
+    .select(['v.id', 'v.account_id as accountId', 'v.region', 'v.resource_group_id as resourceGroupId'])
+    .select(['v.created_at as createdAt', 'v.zone', 'v.name', 'v.phase', 'v.key_standing as keyStanding'])
+    .select('a.id as attachmentId')
+    .where('v.account_id', '=', accountId)
+    .where('v.region', '=', region)
+    .where('v.phase', 'not in', hiddenPhases)
+
+export async function locateVolumes(reads: Reads, accountId: string, region: string): Promise<LocatedVolume[]> {
+  const rows = await located(reads, accountId, region).execute()
+  return rows.map(({ attachmentId, ...row }) => ({ ...row, attached: attachmentId !== null }))
+}
+
+export async function locateVolume(
+  reads: Reads,
+  place: { readonly accountId: string; readonly region: string; readonly id: string },
+): Promise<LocatedVolume | null> {
+  const query = located(reads, place.accountId, place.region).where(({ eb, ref }) =>
+    eb(ref('v.id'), '=', volumeIdText(place.id)),
+  )
+  const row = await query.executeTakeFirst()
+  if (!row) return null
+  const { attachmentId, ...rest } = row
+  return { ...rest, attached: attachmentId !== null }
+}
+
+/** The volume that a grant is about. */
+function target(grant: Grant): { readonly accountId: string; readonly id: VolumeId } {
+  assert(grant.target.resource !== undefined, 'a grant on a volume names it')
+  assert(grant.target.resourceType === 'volume', 'a grant on a volume is about a volume')
+  return { accountId: grant.target.accountId, id: volumeIdText(grant.target.resource) }
+}
+
+export async function readVolume(
+  reads: Reads,
+  grant: ReadVolume | UpdateVolume | DeleteVolume,
+): Promise<Volume | null> {
+  const { accountId, id } = target(grant)
+  const row = await reads
+    .selectFrom('vpc_volume')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('phase', 'not in', hiddenPhases)
+    .executeTakeFirst()
+  return row ? toVolume(row) : null
+}
+
+/** Those of the granted volumes that are still there, in the grants' order. All grants are of one account. */
+export async function readVolumes(reads: Reads, grants: readonly ReadVolume[]): Promise<Volume[]> {
+  const targets = grants.map(target)
+  const accountId = targets[0]?.accountId
+  if (accountId === undefined) return []
+  assert(
+    targets.every((one) => one.accountId === accountId),
+    'volumes are read for one account at a time',
+  )
+  const ids = targets.map((one) => one.id)
+  const rows = await reads
+    .selectFrom('vpc_volume')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('id', 'in', ids)
+    .where('phase', 'not in', hiddenPhases)
+    .execute()
+  const found = new Map(rows.map((row) => [row.id, toVolume(row)]))
+  return ids.flatMap((id) => found.get(id) ?? [])
+}
+
+export type CreateVolume = Grant<'is.volume.volume.create'>
+export type UpdateVolume = Grant<'is.volume.volume.update'>
+export type DeleteVolume = Grant<'is.volume.volume.delete'>
+
+/** How many volumes count toward the account's quota: all that have a row. */
+export async function countVolumes(tx: Tx, grant: CreateVolume, region: string): Promise<number> {
+  const row = await tx
+    .selectFrom('vpc_volume')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('account_id', '=', grant.target.accountId)
+    .where('region', '=', region)
+    .executeTakeFirst()
+  return Number(row?.count ?? 0)
+}
+
+/** False when the name is taken: the unique index decides, so of two at once exactly one is inserted. */
+export async function insertVolume(tx: Tx, grant: CreateVolume, volume: Volume): Promise<boolean> {
+  assert(volume.accountId === grant.target.accountId, 'a volume is made in the account of its grant')
+  assert(volume.phase === 'requested' && volume.wrappedDataKey === null, 'a new volume has no key yet')
+  const result = await tx
+    .insertInto('vpc_volume')
+    .values(toRow(volume))
+    .onConflict((c) => c.columns(['account_id', 'region', 'name']).doNothing())
+    .executeTakeFirst()
+  return Number(result.numInsertedOrUpdatedRows ?? 0) === 1
+}
+
+const toRow = (volume: Volume): VolumeRow => ({
+  id: volume.id,
+  account_id: volume.accountId,
+  region: volume.region,
+  zone: volume.zone,
+  name: volume.name,
+  crn: volume.crn,
+  resource_group_id: volume.resourceGroupId,
+  profile: volume.profile,
+  capacity_gb: volume.capacityGb,
+  iops: volume.iops,
+  bandwidth_mbps: volume.bandwidthMbps,
+  user_tags: JSON.stringify(volume.userTags),
+  key_crn: volume.keyCrn,
+  key_version_id: null,
+  wrapped_data_key: volume.wrappedDataKey,
+  phase: volume.phase,
+  key_standing: volume.keyStanding,
+  failure_code: null,
+  failure_message: null,
+  revision: volume.revision,
+  created_at: volume.createdAt,
+})
+
+/** From here on readers see the volume. Null when it was given up meanwhile. */
+export async function keepDataKey(
+  tx: Tx,
+  grant: CreateVolume,
+  id: VolumeId,
+  key: WrappedDataKey,
+): Promise<Volume | null> {
+  const row = await tx
+    .updateTable('vpc_volume')
+    .set({ phase: 'keyed', key_crn: key.keyCrn, key_version_id: key.keyVersionId, wrapped_data_key: key.wrapped })
+    .where('id', '=', id)
+    .where('account_id', '=', grant.target.accountId)
+    .where('phase', '=', 'requested')
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toVolume(row) : null
+}
+
+/** Takes back a request that the key manager refused. False when it was given up meanwhile. */
+export async function dropRequested(tx: Tx, grant: CreateVolume, id: VolumeId): Promise<boolean> {
+  const result = await tx
+    .deleteFrom('vpc_volume')
+    .where('id', '=', id)
+    .where('account_id', '=', grant.target.accountId)
+    .where('phase', '=', 'requested')
+    .executeTakeFirst()
+  return Number(result.numDeletedRows) === 1
+}
+
+export interface VolumePatch {
+  readonly name?: string | undefined
+  readonly userTags?: readonly string[] | undefined
+}
+
+/** Null when the volume has another revision by now, or is on its way out. */
+export async function updateVolume(
+  tx: Tx,
+  grant: UpdateVolume,
+  revision: number,
+  patch: VolumePatch,
+): Promise<Volume | null> {
+  const { accountId, id } = target(grant)
+  const row = await tx
+    .updateTable('vpc_volume')
+    .set({
+      revision: revision + 1,
+      ...(patch.name !== undefined && { name: patch.name }),
+      ...(patch.userTags !== undefined && { user_tags: JSON.stringify(patch.userTags) }),
+    })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('revision', '=', revision)
+    .where('phase', 'in', ['keyed', 'formatted', 'failed'])
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toVolume(row) : null
+}
+
+/** Whether another volume of the account has the name; inside the transaction that is going to give it. */
+export async function isNameTaken(tx: Tx, grant: UpdateVolume, region: string, name: string): Promise<boolean> {
+  const { accountId, id } = target(grant)
+  const row = await tx
+    .selectFrom('vpc_volume')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .where('region', '=', region)
+    .where('name', '=', name)
+    .where('id', '!=', id)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Null when the volume is attached, or in a phase that has to end first. */
+export async function requestDeletion(tx: Tx, grant: DeleteVolume): Promise<Volume | null> {
+  const { accountId, id } = target(grant)
+  const row = await tx
+    .updateTable('vpc_volume')
+    .set({ phase: 'deleting' })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('phase', 'in', ['formatted', 'failed'])
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('vpc_attachment').select('id').where('volume_id', '=', id))),
+    )
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toVolume(row) : null
+}
+
+/** The volume if it can serve at this moment; inside the transaction that is going to rely on it. */
+export async function readServingVolume(tx: Tx, grant: Grant<'is.volume.volume.operate'>): Promise<Volume | null> {
+  const { accountId, id } = target(grant)
+  const row = await tx
+    .selectFrom('vpc_volume')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('phase', '=', 'formatted')
+    .where('key_standing', 'in', servingStandings)
+    .executeTakeFirst()
+  return row ? toVolume(row) : null
+}

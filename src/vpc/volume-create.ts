@@ -1,0 +1,157 @@
+// How a volume comes to be. Each step leaves something that the next pass of reconcile-volumes.ts understands, so the
+// process may stop between any two lines:
+//
+//   1. the caller may create volumes here, and what is asked for makes sense
+//   2. a row holds the name, hidden: phase `requested`
+//   3. the key manager wraps a data key and registers the volume on the root key, in one step of its own
+//   4. the row keeps the wrapped key, readers see the volume: phase `keyed`, status pending; the request is answered
+//   5. a disk formats the image, in the background
+//   6. phase `formatted`, status available
+//
+// No registration outlives its row: the row comes before and goes after.
+
+import { Fault } from '#base/fault.ts'
+import { volumesPerAccountMax } from '#base/limits.ts'
+import type { Context } from '#iam/port.ts'
+import type { WrappedDataKey } from '#kms/port.ts'
+import { groupForNew } from './groups.ts'
+import { makeVolumeId, vpcCrn } from './ids.ts'
+import { makeName, nameDrawsMax } from './names.ts'
+import type { VpcParts } from './parts.ts'
+import { countVolumes, dropRequested, insertVolume, keepDataKey } from './tables-volumes.ts'
+import type { CreateVolume } from './tables-volumes.ts'
+import { markAbandoned } from './tables-work.ts'
+import { newTarget } from './targets.ts'
+import { blockStorageOf } from './volume.ts'
+import type { Volume } from './volume.ts'
+import { KeyRefused, requestVolumeKey } from './volume-key.ts'
+import type { NewVolume } from './volume-prototype.ts'
+
+export async function createVolume(parts: VpcParts, context: Context, wanted: NewVolume): Promise<Volume> {
+  const { accountId } = context.caller
+  const group = await groupForNew(parts.resources, accountId, wanted.resourceGroupId)
+  const place = { accountId, region: parts.region, resourceGroupId: group.id }
+  const grant = await parts.iam.authorize(context.caller, 'is.volume.volume.create', newTarget('volume', place))
+
+  const volume = await request(parts, context, grant, { wanted, resourceGroupId: group.id })
+  const key = await keyOrNothing(parts, context, grant, volume)
+  return await keep(parts, context, grant, volume, key)
+}
+
+/** Step 2. A name that was drawn and is taken is drawn again; one that was asked for and is taken is refused. */
+async function request(
+  parts: VpcParts,
+  context: Context,
+  grant: CreateVolume,
+  plan: { readonly wanted: NewVolume; readonly resourceGroupId: string },
+): Promise<Volume> {
+  for (let draw = 0; draw < nameDrawsMax; draw++) {
+    const name = plan.wanted.name ?? makeName(parts.random)
+    const volume = draft(parts, grant, { ...plan, name })
+    if (await insert(parts, context, grant, volume)) return volume
+    if (plan.wanted.name !== null) throw nameTaken(name)
+  }
+  throw new Fault('unavailable', 'no free name was found for the volume')
+}
+
+function draft(
+  parts: VpcParts,
+  grant: CreateVolume,
+  plan: { readonly wanted: NewVolume; readonly resourceGroupId: string; readonly name: string },
+): Volume {
+  const { wanted } = plan
+  const { accountId } = grant.target
+  const id = makeVolumeId(parts.random, parts.region)
+  return {
+    id,
+    accountId,
+    region: parts.region,
+    zone: wanted.zone,
+    name: plan.name,
+    crn: vpcCrn('volume', { accountId, zone: wanted.zone }, id),
+    resourceGroupId: plan.resourceGroupId,
+    profile: wanted.profile,
+    capacityGb: wanted.capacityGb,
+    iops: wanted.iops,
+    bandwidthMbps: wanted.bandwidthMbps,
+    userTags: wanted.userTags,
+    keyCrn: wanted.keyCrn,
+    wrappedDataKey: null,
+    phase: 'requested',
+    keyStanding: 'usable',
+    failure: null,
+    revision: 1,
+    createdAt: parts.clock.now(),
+  }
+}
+
+function insert(parts: VpcParts, context: Context, grant: CreateVolume, volume: Volume): Promise<boolean> {
+  const { accountId, crn: volumeCrn, keyCrn } = volume
+  return parts.database.transaction(async (tx) => {
+    if ((await countVolumes(tx, grant, parts.region)) >= volumesPerAccountMax) throw quotaReached()
+    if (!(await insertVolume(tx, grant, volume))) return false
+    const initiatorId = context.caller.iamId
+    await parts.outbox.append(tx, { type: 'vpc.volume.requested', accountId, initiatorId, volumeCrn, keyCrn })
+    return true
+  })
+}
+
+/** Step 3. After a refusal nothing is left; after any other failure the row stays hidden until its traces are gone. */
+async function keyOrNothing(
+  parts: VpcParts,
+  context: Context,
+  grant: CreateVolume,
+  volume: Volume,
+): Promise<WrappedDataKey> {
+  const { accountId, crn: volumeCrn } = volume
+  const initiatorId = context.caller.iamId
+  try {
+    return await requestVolumeKey(parts.kms, volume)
+  } catch (error) {
+    await parts.database.transaction(async (tx) => {
+      if (error instanceof KeyRefused) {
+        const reason = error.reason ?? error.code
+        if (!(await dropRequested(tx, grant, volume.id))) return
+        await parts.outbox.append(tx, { type: 'vpc.volume.refused', accountId, initiatorId, volumeCrn, reason })
+      } else if (await markAbandoned(tx, volume.id)) {
+        const reason = 'the key manager did not answer'
+        await parts.outbox.append(tx, { type: 'vpc.volume.abandoned', accountId, initiatorId, volumeCrn, reason })
+      }
+    })
+    throw error
+  }
+}
+
+/** Step 4. */
+async function keep(
+  parts: VpcParts,
+  context: Context,
+  grant: CreateVolume,
+  volume: Volume,
+  key: WrappedDataKey,
+): Promise<Volume> {
+  const { accountId, crn: volumeCrn } = volume
+  const kept = await parts.database.transaction(async (tx) => {
+    const now = await keepDataKey(tx, grant, volume.id, key)
+    const initiatorId = context.caller.iamId
+    const facts = { accountId, initiatorId, volumeCrn, keyCrn: key.keyCrn }
+    if (now) await parts.outbox.append(tx, { type: 'vpc.volume.created', ...facts })
+    return now
+  })
+  if (kept) return kept
+  // The request took so long that it was given up. What the key manager has just registered goes again, and if this
+  // line is not reached the sweep of registrations does the same.
+  await parts.kms.unregister({ keyCrn: key.keyCrn, resourceCrn: volumeCrn, as: blockStorageOf(accountId) })
+  throw new Fault('unavailable', 'the key manager answered too late: the volume was given up')
+}
+
+export const nameTaken = (name: string): Fault =>
+  new Fault('invalid', `Volume with name "${name}" already exists`, {
+    reason: 'volume_name_duplicate',
+    target: { type: 'field', name: 'name' },
+  })
+
+const quotaReached = (): Fault =>
+  new Fault('invalid', `the account has ${volumesPerAccountMax} volumes in this region, which is its quota`, {
+    reason: 'volume_quota_reached',
+  })

@@ -1,0 +1,13 @@
+// What a volume's status says now, as an event.
+
+import type { Event } from '#events/event.ts'
+import type { Volume } from './volume.ts'
+import { keyReason, statusOf } from './volume-state.ts'
+
+/** For a volume that is formatted: it either serves or its key says why not. */
+export function statusEvent(volume: Volume): Event {
+  const { accountId, crn: volumeCrn } = volume
+  if (statusOf(volume) === 'available') return { type: 'vpc.volume.became-available', accountId, volumeCrn }
+  const reason = keyReason(volume.keyStanding)?.code ?? 'unknown'
+  return { type: 'vpc.volume.became-unusable', accountId, volumeCrn, reason }
+}

@@ -1,0 +1,50 @@
+// A volume as the rest of this folder sees it: what it is, whose key it lies under, how far it has come.
+
+import { assert } from '#base/assert.ts'
+import type { VolumeId } from '#base/id.ts'
+import type { VolumeSpec } from '#disk/port.ts'
+import type { ServiceSubject } from '#iam/port.ts'
+import type { StatusReason, VolumeTruth } from './volume-state.ts'
+
+export interface Volume extends VolumeTruth {
+  readonly id: VolumeId
+  readonly accountId: string
+  readonly region: string
+  readonly zone: string
+  readonly name: string
+  readonly crn: string
+  readonly resourceGroupId: string
+  readonly profile: string
+  readonly capacityGb: number
+  readonly iops: number
+  readonly bandwidthMbps: number
+  readonly userTags: readonly string[]
+  readonly keyCrn: string
+  /** Null until the key manager has answered, which readers never see. Opaque: only `kms` and `disk` can read it. */
+  readonly wrappedDataKey: Uint8Array | null
+  readonly failure: StatusReason | null
+  readonly revision: number
+  readonly createdAt: number
+}
+
+/** VPC documents gigabytes; its volumes have 2^30 bytes for each. */
+const bytesPerGb = 2 ** 30
+
+/** Who asks the key manager on behalf of an account's volumes: its block storage service, never its users. */
+export const blockStorageOf = (accountId: string): ServiceSubject => ({
+  kind: 'service',
+  serviceName: 'server-protect',
+  accountId,
+})
+
+export function volumeSpec(volume: Volume): VolumeSpec {
+  assert(volume.wrappedDataKey !== null, 'a volume that reaches a disk has its wrapped data key')
+  return {
+    volumeId: volume.id,
+    volumeCrn: volume.crn,
+    capacityBytes: volume.capacityGb * bytesPerGb,
+    keyCrn: volume.keyCrn,
+    wrappedDataKey: volume.wrappedDataKey,
+    as: blockStorageOf(volume.accountId),
+  }
+}

@@ -1,0 +1,172 @@
+// Volumes, as requests reach them: one method per operation. How they come to be is volume-create.ts; what happens to
+// them in the background is reconcile-volumes.ts and follow-keys.ts.
+
+import type { Static } from 'typebox'
+import { reply } from '#base/contract.ts'
+import { Fault } from '#base/fault.ts'
+import type { Context } from '#iam/port.ts'
+import { groupNames } from './groups.ts'
+import { pageLinks, pageOf } from './page.ts'
+import type { VpcParts } from './parts.ts'
+import { attachmentsOf } from './tables-attachments.ts'
+import {
+  isNameTaken,
+  locateVolume,
+  locateVolumes,
+  readVolume,
+  readVolumes,
+  requestDeletion,
+  updateVolume,
+} from './tables-volumes.ts'
+import type { LocatedVolume, UpdateVolume } from './tables-volumes.ts'
+import { grantsFor, targetOf, visibleOf } from './targets.ts'
+import type { Volume } from './volume.ts'
+import { createVolume, nameTaken } from './volume-create.ts'
+import { parseVolumePatch, parseVolumePrototype } from './volume-prototype.ts'
+import { volumeEtag, volumeView } from './volume-reply.ts'
+import type { volumePatch, volumePrototype, volumeQuery } from './volume-schemas.ts'
+import { allowedIn, attachmentStateOf, mayInStatus, statusOf } from './volume-state.ts'
+
+export type Volumes = ReturnType<typeof makeVolumes>
+
+export function makeVolumes(parts: VpcParts) {
+  const { database, iam, outbox, region } = parts
+
+  async function views(context: Context, volumes: readonly Volume[]) {
+    const names = await groupNames(parts.resources, volumes)
+    const attachments = await attachmentsOf(database.reads, volumes)
+    return volumes.map((volume) =>
+      volumeView(context.baseUrl, volume, { groupNames: names, attachment: attachments.get(volume.id) }),
+    )
+  }
+
+  async function answer(context: Context, volume: Volume) {
+    const [view] = await views(context, [volume])
+    if (!view) throw notFound(volume.id)
+    return reply(view, { etag: volumeEtag(volume) })
+  }
+
+  /** Who may not know that a volume exists, above all another account, reads that it does not. */
+  async function grantOn<Action extends string>(context: Context, action: Action, id: string) {
+    const place = await locateVolume(database.reads, { accountId: context.caller.accountId, region, id })
+    if (!place) throw notFound(id)
+    return await iam.authorize(context.caller, action, targetOf('volume', place))
+  }
+
+  return {
+    async create(context: Context, body: Static<typeof volumePrototype>) {
+      return await answer(context, await createVolume(parts, context, parseVolumePrototype(body, region)))
+    },
+
+    async list(context: Context, query: Static<typeof volumeQuery>) {
+      const { caller } = context
+      const action = 'is.volume.volume.list'
+      const all = await locateVolumes(database.reads, caller.accountId, region)
+      const matching = all.filter((volume) => matches(volume, query))
+      const visible = await visibleOf(iam, { caller, action, kind: 'volume', region }, matching)
+      const page = pageOf(visible, query)
+      const volumes = await readVolumes(database.reads, await grantsFor(iam, caller, action, 'volume', page.items))
+      const { version: _version, generation: _generation, ...filters } = query
+      return {
+        ...pageLinks(page, `${context.baseUrl}/v1/volumes`, filters),
+        volumes: await views(context, volumes),
+      }
+    },
+
+    async get(context: Context, id: string) {
+      const volume = await readVolume(database.reads, await grantOn(context, 'is.volume.volume.read', id))
+      if (!volume) throw notFound(id)
+      return await answer(context, volume)
+    },
+
+    async update(context: Context, id: string, body: Static<typeof volumePatch>, ifMatch: string | undefined) {
+      const patch = parseVolumePatch(body)
+      if (patch.userTags && ifMatch === undefined) throw ifMatchMissing()
+      const grant = await grantOn(context, 'is.volume.volume.update', id)
+      const volume = await database.transaction(async (tx) => {
+        const before = await readVolume(tx, grant)
+        if (!before) throw notFound(id)
+        checkEtag(before, ifMatch)
+        refuseInStatus('update', before)
+        if (patch.name === undefined && patch.userTags === undefined) return before
+        if (patch.name !== undefined && (await isNameTaken(tx, grant, region, patch.name))) throw nameTaken(patch.name)
+        return await change(tx, context, grant, before, patch)
+      })
+      return await answer(context, volume)
+    },
+
+    /** Gone from the moment it is answered, as far as use is concerned; image and registration follow. */
+    async remove(context: Context, id: string, ifMatch: string | undefined): Promise<void> {
+      const grant = await grantOn(context, 'is.volume.volume.delete', id)
+      await database.transaction(async (tx) => {
+        const before = await readVolume(tx, grant)
+        if (!before) throw notFound(id)
+        checkEtag(before, ifMatch)
+        const attachment = (await attachmentsOf(tx, [before])).get(before.id)
+        if (attachment) throw stillAttached(before, attachment.instance.name)
+        refuseInStatus('delete', before)
+        if (!(await requestDeletion(tx, grant))) throw notDeletable(before)
+        const { accountId, crn: volumeCrn } = before
+        const initiatorId = context.caller.iamId
+        await outbox.append(tx, { type: 'vpc.volume.deletion-requested', accountId, initiatorId, volumeCrn })
+      })
+    },
+  }
+
+  async function change(
+    tx: Parameters<typeof updateVolume>[0],
+    context: Context,
+    grant: UpdateVolume,
+    before: Volume,
+    patch: Parameters<typeof updateVolume>[3],
+  ): Promise<Volume> {
+    const after = await updateVolume(tx, grant, before.revision, patch)
+    if (!after) throw notDeletable(before)
+    const { accountId, crn: volumeCrn } = after
+    await outbox.append(tx, { type: 'vpc.volume.updated', accountId, initiatorId: context.caller.iamId, volumeCrn })
+    return after
+  }
+}
+
+function matches(volume: LocatedVolume, query: Static<typeof volumeQuery>): boolean {
+  if (query.name !== undefined && volume.name !== query.name) return false
+  if (query['zone.name'] !== undefined && volume.zone !== query['zone.name']) return false
+  if (query.encryption === 'provider_managed') return false
+  return query.attachment_state === undefined || attachmentStateOf(volume, volume.attached) === query.attachment_state
+}
+
+function refuseInStatus(action: 'update' | 'delete', volume: Volume): void {
+  const status = statusOf(volume)
+  if (mayInStatus(action, status)) return
+  if (action === 'delete') throw notDeletable(volume)
+  throw new Fault('conflict', `volume ${volume.id} is ${status}`, { reason: 'volume_status_not_available' })
+}
+
+function notDeletable(volume: Volume): Fault {
+  const message = `volume ${volume.id} is ${statusOf(volume)}: it can be deleted when ${allowedIn.delete.join(', ')}`
+  return new Fault('conflict', message, { reason: 'volume_not_deletable' })
+}
+
+const stillAttached = (volume: Volume, instanceName: string): Fault =>
+  new Fault('conflict', `volume ${volume.id} is still attached to instance ${instanceName}: detach it first`, {
+    reason: 'volume_still_attached',
+  })
+
+export const notFound = (id: string): Fault =>
+  new Fault('not_found', `volume with id ${JSON.stringify(id.slice(0, 64))} is not found`, {
+    reason: 'volume_id_not_found',
+  })
+
+/** VPC API, "If-Match": demanded where a list is replaced whole, so that nobody undoes what he has not seen. */
+const ifMatchMissing = (): Fault =>
+  new Fault('invalid', 'a change of user_tags needs the header If-Match with the ETag of the volume', {
+    reason: 'bad_header',
+    target: { type: 'header', name: 'If-Match' },
+  })
+
+function checkEtag(volume: Volume, ifMatch: string | undefined): void {
+  if (ifMatch === undefined || ifMatch.trim() === '*' || ifMatch.trim() === volumeEtag(volume)) return
+  throw new Fault('precondition', `volume ${volume.id} has changed: If-Match is not its ETag`, {
+    target: { type: 'header', name: 'If-Match' },
+  })
+}
