@@ -31,7 +31,6 @@ async function main(): Promise<void> {
     process.exit(1)
   })
   const running = await compose(config, log)
-  announce(running)
 
   let stopping = false
   const stop = (): void => {
@@ -47,6 +46,8 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  // Last, so that whoever waits for these lines may stop us at once.
+  announce(running)
 }
 
 function announce({ endpoints, dataFolder, firstAccounts }: Running): void {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -62,6 +63,7 @@ test('it refuses to be reached from elsewhere without TLS', async () => {
 
 test('it refuses a taken port', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
   t.after(() => taken.close())
   const { port } = taken.address() as AddressInfo
   const { code, stderr } = await runToEnd(['--data', tempFolder(t), '--port', String(port), '--nbd-port', '0'])

@@ -1,7 +1,7 @@
 // The data folder: made 0700 on the first run, held by one process at a time. The hold is an exclusive SQLite lock on a
 // file of its own, which the operating system drops with the process, however it ends: no stale lock files.
 
-import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '#base/fault.ts'
@@ -15,7 +15,8 @@ export interface DataFolder {
 export function holdDataFolder(folder: string): DataFolder {
   const path = resolve(folder)
   try {
-    if (!existsSync(path)) mkdirSync(path, { recursive: true, mode: 0o700 })
+    // Fails on a file of that name.
+    mkdirSync(path, { recursive: true, mode: 0o700 })
     chmodSync(path, 0o700)
   } catch (cause) {
     throw new Fault('unavailable', `data folder ${path} cannot be made or is not ours`, { cause })

@@ -41,7 +41,9 @@ export const tryNbdsh = (uri: string, script: string): Ran => run(...nbdshComman
 
 /** A script that goes on beside the test. */
 export function startNbdsh(uri: string, script: string): { started: Promise<void>; ended: Promise<Ran> } {
-  const child = spawn(nbdshCommand[0], [...nbdshCommand.slice(1), '-c', connect(uri), '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(nbdshCommand[0], [...nbdshCommand.slice(1), '-c', connect(uri), '-c', script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let [stdout, stderr] = ['', '']
   const started = new Promise<void>((resolve, reject) => {
     child.stdout.on('data', (chunk: Buffer) => {

@@ -1,0 +1,143 @@
+// Honest stand-ins for the services beside this one: they keep state and refuse what the real ones refuse. Which call
+// fails, and when, is the world's to say (faults.ts).
+
+import { parseCrn } from '#base/crn.ts'
+import { Fault } from '#base/fault.ts'
+import type { DiskPort, VolumeSpec } from '#disk/port.ts'
+import { makeGrant } from '#iam/port.ts'
+import type { Caller, IamPort, Subject, Target } from '#iam/port.ts'
+import type { KeyStanding, KmsPort } from '#kms/port.ts'
+import type { ResourcesPort } from '#resources/port.ts'
+
+export const accountA = 'a'.repeat(32)
+export const accountB = 'b'.repeat(32)
+export const accountC = 'c'.repeat(32)
+
+export const callerOf = (accountId: string): Caller => ({
+  iamId: `IBMid-${accountId.slice(0, 1)}`,
+  accountId,
+  kind: 'user',
+  name: `${accountId.slice(0, 1)}@example.com`,
+})
+
+/** Everybody may do everything in his own account, but for what `denies` says. Tokens are account ids. */
+export class FakeIam {
+  denies: (subject: Subject, action: string, target: Target) => boolean = () => false
+
+  private permits(subject: Subject, action: string, target: Target): boolean {
+    return subject.accountId === target.accountId && !this.denies(subject, action, target)
+  }
+
+  readonly port: IamPort = {
+    authenticate: async (token) => callerOf(token),
+    authorize: async (subject, action, target) => {
+      if (this.permits(subject, action, target)) return makeGrant(action, subject, target, 'policy')
+      throw new Fault('forbidden', `${action} is not permitted`, {
+        explanation: this.port.explain(subject, action, target),
+      })
+    },
+    decide: async (subject, action, target) =>
+      this.permits(subject, action, target) ? { permitted: true, policyId: 'policy' } : { permitted: false },
+    explain: (_subject, action, target) => ({ action, subject: {}, resource: {}, account: target.accountId }),
+    hasAccount: async () => true,
+  }
+}
+
+interface FakeKey {
+  standing: KeyStanding
+  isRoot: boolean
+}
+
+/** Keys are there when they are put there; a key is open to an account when it is not in `unauthorized`. */
+export class FakeKms {
+  readonly keys = new Map<string, FakeKey>()
+  readonly registrations = new Map<string, string>()
+  readonly unauthorized = new Set<string>()
+  private wraps = 0
+
+  put(keyCrn: string, standing: KeyStanding = 'usable', isRoot = true): string {
+    this.keys.set(keyCrn, { standing, isRoot })
+    return keyCrn
+  }
+
+  private standingOf(keyCrn: string, accountId: string): KeyStanding {
+    if (this.unauthorized.has(accountId)) return 'unauthorized'
+    return this.keys.get(keyCrn)?.standing ?? 'deleted'
+  }
+
+  readonly port: KmsPort = {
+    createInstance: async () => {},
+    deleteInstance: async () => {},
+    createDataKey: async ({ keyCrn, resourceCrn, as }) => {
+      if (this.unauthorized.has(as.accountId)) {
+        const account = parseCrn(keyCrn)?.accountId ?? ''
+        const explanation = { action: 'kms.secrets.wrap', subject: {}, resource: {}, account }
+        throw new Fault('forbidden', 'not authorized', { explanation })
+      }
+      const key = this.keys.get(keyCrn)
+      if (!key) throw new Fault('not_found', 'no such key', { reason: 'KEY_NOT_FOUND_ERR' })
+      if (!key.isRoot) throw new Fault('invalid', 'a standard key', { reason: 'KEY_ROOT_REQ_ERR' })
+      if (key.standing === 'deleted') throw new Fault('gone', 'deleted', { reason: 'KEY_DELETED_ERR' })
+      if (key.standing !== 'usable') {
+        throw new Fault('conflict', `the key is ${key.standing}`, { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
+      }
+      this.registrations.set(resourceCrn, keyCrn)
+      return { keyCrn, keyVersionId: 'version', wrapped: new Uint8Array([++this.wraps]) }
+    },
+    leaseDataKey: async () => {
+      throw new Fault('not_implemented', 'the control plane leases nothing')
+    },
+    renewLeases: async () => [],
+    releaseLeases: async () => {},
+    unregister: async ({ resourceCrn }) => {
+      this.registrations.delete(resourceCrn)
+    },
+    registrationsOf: async (_serviceName, after, limit) =>
+      Array.from(this.registrations, ([resourceCrn, keyCrn]) => ({ resourceCrn, keyCrn }))
+        .filter(({ resourceCrn }) => resourceCrn > after)
+        .toSorted((a, b) => (a.resourceCrn < b.resourceCrn ? -1 : 1))
+        .slice(0, limit),
+    standings: async (requests) =>
+      requests.map(({ keyCrn, as }) => ({ keyCrn, standing: this.standingOf(keyCrn, as.accountId) })),
+  }
+}
+
+export class FakeDisk {
+  readonly images = new Map<string, VolumeSpec>()
+  readonly exports = new Map<string, string>()
+  /** What the disk says instead of formatting. */
+  refusal: Fault | null = null
+
+  readonly port: DiskPort = {
+    createVolume: async (volume) => {
+      if (this.refusal) throw this.refusal
+      this.images.set(volume.volumeId, volume)
+    },
+    deleteVolume: async (volumeId) => {
+      this.images.delete(volumeId)
+    },
+    addExport: async ({ attachmentId, volume }) => {
+      this.exports.set(attachmentId, volume.volumeId)
+    },
+    removeExport: async (_volumeId, attachmentId) => {
+      this.exports.delete(attachmentId)
+    },
+    connect: async (_volumeId, attachmentId, lifetimeMs) => {
+      if (!this.exports.has(attachmentId)) throw new Fault('not_found', 'no such export')
+      return {
+        uri: `nbds://127.0.0.1/${attachmentId}`,
+        pskIdentity: attachmentId,
+        pskKey: '0'.repeat(64),
+        unixUri: `nbd+unix:///${attachmentId}?socket=/run/nbd`,
+        expiresAt: lifetimeMs,
+      }
+    },
+  }
+}
+
+export const fakeResources: ResourcesPort = {
+  group: async (accountId, id) => {
+    if (id === 'nowhere') return null
+    return { id: id ?? `default-${accountId.slice(0, 1)}`, accountId, name: id ?? 'Default' }
+  },
+}
