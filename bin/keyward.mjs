@@ -10,5 +10,6 @@ if (major < 26 || (major === 26 && minor < 9)) {
   process.exit(1)
 }
 const { enableCompileCache } = await import('node:module')
-enableCompileCache()
+// Beside the packages, where it goes when they go: starts are twice as fast from the second one on.
+enableCompileCache(new URL('../node_modules/.cache/compile', import.meta.url).pathname)
 await import('../src/main.ts')

@@ -13,7 +13,7 @@ const writeLoop = [
   'print("writing", flush=True)',
   'n = 0',
   'while True:',
-  '    h.pwrite(bytes([n % 251]) * 4096, 4096 * (n % 64)); h.flush(); n += 1',
+  '    h.pwrite(bytes([n % 251]) * 4096, 1048576 + 4096 * (n % 64)); h.flush(); n += 1',
 ].join('\n')
 
 test('a volume of B lives and dies with the key of A', async (t) => {

@@ -129,12 +129,18 @@ export interface Failed {
 }
 
 export function errorBody(dialect: Dialect, fault: Fault, failed: Failed): ErrorBody {
-  // Key Protect answers 401 to whoever may not, so that a stranger does not learn whether the key exists.
-  const code = dialect === 'kms' && fault.code === 'forbidden' ? 'unauthenticated' : fault.code
+  const code = isKmsStranger(dialect, fault) ? 'unauthenticated' : fault.code
   const reason = fault.reason ?? schemaReason(dialect, fault) ?? reasons[dialect][fault.code]
   const body = { ...writers[dialect](fault, reason, status[code], failed), ...explained(fault.explanation) }
   return { status: status[code], body }
 }
+
+/**
+ * Key Protect answers 401 with a bare sentence to whoever may not, so that a stranger does not learn whether the key
+ * exists. Its 403 is for rules that have a code of their own, such as SERVICE_ONLY_ERR.
+ */
+const isKmsStranger = (dialect: Dialect, fault: Fault): boolean =>
+  dialect === 'kms' && fault.code === 'forbidden' && fault.reason === undefined
 
 /** For a bug of ours: 500 in the dialect, and nothing of what happened. */
 export function brokenBody(dialect: Dialect, fault: Fault, failed: Failed): ErrorBody {
@@ -164,8 +170,8 @@ const writers: Record<Dialect, Writer> = {
     metadata: { collectionType: 'application/vnd.ibm.kms.error+json', collectionTotal: 1 },
     resources: [
       {
-        errorMsg: kmsSentence(fault, reason),
-        ...(fault.code !== 'unauthenticated' && {
+        errorMsg: kmsSentence(fault, reason, status),
+        ...(status !== 401 && {
           reasons: [
             {
               code: reason,
@@ -202,7 +208,7 @@ const kmsTarget = { field: 'field', parameter: 'query_param', header: 'header' }
 const kmsPhrases: Record<FaultCode, string> = {
   invalid: 'Bad Request',
   unauthenticated: 'Unauthorized',
-  forbidden: 'Unauthorized',
+  forbidden: 'Forbidden',
   not_found: 'Not Found',
   conflict: 'Conflict',
   gone: 'Gone',
@@ -214,8 +220,8 @@ const kmsPhrases: Record<FaultCode, string> = {
   unavailable: 'Service Unavailable',
 }
 
-function kmsSentence(fault: Fault, reason: string): string {
+function kmsSentence(fault: Fault, reason: string, status: number): string {
   const phrase = kmsPhrases[fault.code]
-  if (fault.code === 'unauthenticated') return `${phrase}: ${fault.message}`
+  if (status === 401) return `Unauthorized: ${fault.message}`
   return `${phrase}: ${fault.message}: Please see \`reasons\` for more details (${reason})`
 }

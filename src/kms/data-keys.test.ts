@@ -2,8 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Explanation } from '#base/fault.ts'
 import type { ServiceSubject } from '#iam/port.ts'
-import { accountA, accountB, blockStorage, fails, makeWorld, newRootKey, serviceActions, volumeCrn } from './testing.ts'
-import type { World } from './testing.ts'
+import {
+  accountA,
+  accountB,
+  blockStorage,
+  fails,
+  makeWorld,
+  newRootKey,
+  serviceActions,
+  volumeCrn,
+} from './testing/world.ts'
+import type { World } from './testing/world.ts'
 
 const absentKey = '00000000-0000-4000-8000-000000000000'
 const create = (world: World, keyCrn: string, resourceCrn = volumeCrn(), as = blockStorage) =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { blockStorage, fails, makeWorld, volumeCrn } from './testing.ts'
+import { blockStorage, fails, makeWorld, volumeCrn } from './testing/world.ts'
 
 test('disable() and enable() change the state with their events, and say 409 where the state does not permit them', async () => {
   await using world = await makeWorld()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { versionOf } from '#crypto/wrapped-key.ts'
-import { fails, makeWorld, newRootKey } from './testing.ts'
+import { fails, makeWorld, newRootKey } from './testing/world.ts'
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 

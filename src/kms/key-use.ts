@@ -2,7 +2,6 @@
 // wrap that began before a disable was committed is one that came before it.
 // Source: Key Protect, "Wrapping keys", "Unwrapping keys", "Rewrapping keys".
 
-import { assert } from '#base/assert.ts'
 import type { Clock } from '#base/clock.ts'
 import { generatedKeyBytes, wrapPlaintextBytesMax } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
@@ -13,7 +12,7 @@ import type { Grant } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
 import type { Access, Asked } from './access.ts'
 import { base64, invalidField, parseBase64 } from './base64.ts'
-import { requireRootKey, requireState } from './key.ts'
+import { keyNotFound, requireRootKey, requireState } from './key.ts'
 import type { Key } from './key.ts'
 import { openVersion } from './key-material.ts'
 import type { Opening, Wrapping } from './key-request.ts'
@@ -105,7 +104,8 @@ export function makeKeyUse(parts: {
   ): Promise<string> {
     const versionId = key.newestVersion.id
     const version = await selectVersion(reads, grant, versionId)
-    assert(version, 'versions stay as long as their key')
+    // Its instance may have been deleted since the key was read, and everything in it with it.
+    if (!version) throw keyNotFound(key.id)
     using rootKey = openVersion(sealer, version)
     return base64(
       plaintext.use((bytes) => wrapKey({ plaintext: bytes, rootKey, keyId: key.id, versionId, aad, random })),

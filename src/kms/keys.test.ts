@@ -11,7 +11,7 @@ import {
   managerActions,
   newRootKey,
   volumeCrn,
-} from './testing.ts'
+} from './testing/world.ts'
 
 const all = { states: ['active', 'suspended', 'deactivated'], extractable: null } as const
 const page = { page: { limit: 200, offset: 0 }, counting: true }
@@ -120,7 +120,7 @@ test('who may not gets one answer, whether or not there is such a key or instanc
   const { id } = await world.rootKey()
   const stranger = caller('stranger', accountB)
   const absent = '00000000-0000-4000-8000-000000000000'
-  const messages = []
+  const messages: string[] = []
   for (const [instanceId, keyId] of [
     [world.instanceId, id],
     [world.instanceId, absent],

@@ -1,7 +1,6 @@
 // Keys as things: made, found, listed. What is done with them is key-use.ts; what becomes of them is key-lifecycle.ts.
 
 import type { Clock } from '#base/clock.ts'
-import { Fault } from '#base/fault.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
@@ -11,7 +10,7 @@ import type { Database, Reads } from '#store/database.ts'
 import type { Access, Asked } from './access.ts'
 import { found, noSuchInstance } from './access.ts'
 import { base64 } from './base64.ts'
-import { crnOf, defaultKeyRing, requireRootKey, requireState } from './key.ts'
+import { crnOf, defaultKeyRing, keyNotFound, requireRootKey, requireState } from './key.ts'
 import type { Key, KeyVersion } from './key.ts'
 import { generateMaterial, importMaterial, openVersion, sealVersion } from './key-material.ts'
 import type { KeyFilterRequest, KeyListRequest, ListRequest, NewKey } from './key-request.ts'
@@ -113,7 +112,8 @@ export function makeKeys(parts: {
     const key = await read(grant)
     if (!key.extractable || !isAllowed('readPayload', key.state)) return { key, payload: null }
     const version = await selectVersion(reads, grant, key.newestVersion.id)
-    if (!version) throw new Fault('unavailable', `key ${id} went away while it was read`)
+    // Its instance may have been deleted since the key was read, and everything in it with it.
+    if (!version) throw keyNotFound(id)
     using material = openVersion(sealer, version)
     return { key, payload: material.use(base64) }
   }

@@ -91,6 +91,9 @@ export interface KmsPort {
     afterResourceCrn: string,
     limit: number,
   ): Promise<readonly { keyCrn: string; resourceCrn: string }[]>
-  /** The standing of each key for the one who asks; unknown keys are 'deleted'. */
+  /**
+   * The standing of each key for the one who asks. Who may not use it learns 'unauthorized' and nothing else; to who may,
+   * an unknown key is 'deleted'.
+   */
   standings(requests: readonly { keyCrn: string; as: ServiceSubject }[]): Promise<readonly KeyReport[]>
 }

@@ -82,17 +82,16 @@ function invalidKey(cause: Fault): KeyRefused {
 
 /**
  * VPC docs, "Establishing service-to-service authorizations": the authorization is made in the account that owns the key,
- * with the roles Reader of the key manager and, across accounts, AuthorizationDelegator.
+ * with the role Reader of the key manager. (Across accounts they add AuthorizationDelegator, which nothing here needs.)
  */
 function missingAuthorization(cause: Fault, volume: Volume): string {
   const owner =
     cause.explanation?.account ?? parseCrn(volume.keyCrn)?.accountId ?? parseShortKeyCrn(volume.keyCrn)?.accountId
   const where =
     owner === volume.accountId ? `this account, ${owner},` : `account ${owner ?? 'of the key'}, which owns the key,`
-  const roles = owner === volume.accountId ? 'Reader' : 'Reader and AuthorizationDelegator'
   return (
     `block storage (server-protect) of account ${volume.accountId} is not authorized to use this root key: ` +
-    `${where} must have an authorization policy for it to kms with role ${roles}`
+    `${where} must have an authorization policy for it to kms with role Reader`
   )
 }
 

@@ -21,11 +21,11 @@ import { makeOutbox } from '#events/outbox.ts'
 import type { Caller, Grant, IamPort, ServiceSubject, Subject, Target } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
 import { openSqlite } from '#store/sqlite.ts'
-import type { Asked } from './access.ts'
-import { makeKms } from './kms.ts'
-import type { Kms } from './kms.ts'
-import type { NewKey } from './key-request.ts'
-import type { FenceAck, LeaseHolder } from './port.ts'
+import type { Asked } from '../access.ts'
+import { makeKms } from '../kms.ts'
+import type { Kms } from '../kms.ts'
+import type { NewKey } from '../key-request.ts'
+import type { FenceAck, LeaseHolder } from '../port.ts'
 
 export const accountA = 'a'.repeat(32)
 export const accountB = 'b'.repeat(32)
@@ -39,7 +39,7 @@ export const caller = (name: string, accountId: string): Caller => ({
 export const owner = caller('owner', accountA)
 export const blockStorage: ServiceSubject = { kind: 'service', serviceName: 'server-protect', accountId: accountB }
 
-/** A test that wants to wait for something until it says so. */
+/** Stands still until it is moved; timers call back in the move that reaches them. */
 export interface TestClock extends Clock {
   advance(ms: number): void
 }
@@ -137,10 +137,10 @@ const nameOf = (subject: Subject): string =>
   'iamId' in subject ? subject.iamId : `${subject.serviceName}/${subject.accountId}`
 
 /** Everything that a Manager of the account's keys may do. */
-export const managerActions: readonly string[] = [
-  ...['create', 'list', 'read', 'readmetadata', 'listkeyversions', 'wrap', 'unwrap', 'rewrap', 'rotate'],
-  ...['disable', 'enable', 'delete'],
-].map((action) => `kms.secrets.${action}`)
+export const managerActions: readonly string[] =
+  'create list read readmetadata listkeyversions wrap unwrap rewrap rotate disable enable delete'
+    .split(' ')
+    .map((action) => `kms.secrets.${action}`)
 export const registrationReads = ['kms.registrations.list', 'kms.registrations.listforkey']
 /** What an authorization with the role Reader gives a service. */
 export const serviceActions = ['kms.secrets.wrap', 'kms.secrets.unwrap', 'kms.registrations.create']
