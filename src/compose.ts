@@ -68,6 +68,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     accessSecret: await accessSecret(database, sealer, random),
     log,
     clock,
+    random,
     kms: kms.port,
     onRestart: () => {
       meet(pool)

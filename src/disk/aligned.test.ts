@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { aligned } from './aligned.ts'
 import { checked } from './checked.ts'
-import { memoryDevice } from './memory-device.ts'
+import { memoryDevice } from './testing/memory-device.ts'
 
 const blockBytes = 16
 const sizeBytes = blockBytes * 12

@@ -30,7 +30,7 @@ export type Door =
       readonly kind: 'tcp'
       keyOf(identity: string): Buffer | null
       attachmentOf(identity: string): string | null
-      /** The client has shown who it is. */
+      /** The handshake is over; from here on the client counts as one of its export's. */
       onAdmitted(): void
     }
 
@@ -99,9 +99,10 @@ async function shakeHands(wire: { socket: Socket }, client: Client, parts: Conne
   wire.socket = secured.socket
   const attachmentId = door.attachmentOf(secured.identity)
   if (attachmentId === null) return null
-  door.onAdmitted()
   const offer = () => exports.offer(attachmentId, client)
-  return finish(talkOver(secured.socket), { tls: 'active', offer, hasDefault: false }, clientFlags)
+  const shaken = await finish(talkOver(secured.socket), { tls: 'active', offer, hasDefault: false }, clientFlags)
+  door.onAdmitted()
+  return shaken
 }
 
 async function finish(talk: Talk, lobby: Lobby<VolumeUse>, clientFlags: number): Promise<Shaken> {

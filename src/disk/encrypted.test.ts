@@ -6,7 +6,7 @@ import { makeSectorCipher } from '#crypto/sector-cipher.ts'
 import { checked } from './checked.ts'
 import { Fenced } from './device.ts'
 import { encrypted } from './encrypted.ts'
-import { memoryDevice } from './memory-device.ts'
+import { memoryDevice } from './testing/memory-device.ts'
 
 const sectorBytes = 4096
 const sizeBytes = 160 * sectorBytes

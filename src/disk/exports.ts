@@ -70,7 +70,7 @@ export class Exports {
   }
 
   async #open(entry: Entry, client: Client): Promise<VolumeUse> {
-    if (entry.clients.size >= nbdConnectionsPerExportMax) {
+    if (!entry.clients.has(client) && entry.clients.size >= nbdConnectionsPerExportMax) {
       throw new Fault('over_limit', `an export serves ${nbdConnectionsPerExportMax} connections at most`)
     }
     entry.clients.add(client)

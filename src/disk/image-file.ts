@@ -3,11 +3,13 @@
 // fdatasync) goes through the pool, so that one volume's disk does not stop the others of the process.
 
 import { close, fdatasync, ftruncateSync, fstatSync, openSync, read as readFd, readSync, writeSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { DeviceFault } from './device.ts'
 import type { BlockDevice, Extent } from './device.ts'
 import { GroupCommit } from './group-commit.ts'
 import { linux } from './system.ts'
+import type { Linux } from './system.ts'
 
 const readAsync = promisify(readFd)
 const fdatasyncAsync = promisify(fdatasync)
@@ -27,17 +29,19 @@ export interface ImageFileOptions {
   readonly sectorBytes: number
 }
 
-export function openImageFile(options: ImageFileOptions): BlockDevice {
+/** `system` is null where Linux's own calls are not to be had; everything works without them, and holes stay unseen. */
+export function openImageFile(options: ImageFileOptions, system: Linux | null = linux): BlockDevice {
   const fd = openSync(options.path, 'r+')
   const fileBytes = options.dataOffsetBytes + options.sizeBytes
   if (fstatSync(fd).size < fileBytes) ftruncateSync(fd, fileBytes)
-  return imageFile(fd, options)
+  return imageFile(fd, options, system)
 }
 
 /** Owns the open file. */
-function imageFile(fd: number, { dataOffsetBytes, sizeBytes, sectorBytes }: ImageFileOptions): BlockDevice {
+function imageFile(fd: number, options: ImageFileOptions, system: Linux | null): BlockDevice {
+  const { dataOffsetBytes, sizeBytes, sectorBytes } = options
   const commits = new GroupCommit(() => fdatasyncAsync(fd))
-  const readHot = hotReader(fd)
+  const readHot = hotReader(fd, system)
   const pending = new Set<Promise<void>>()
 
   /** Remembers work in the thread pool: the file may not be closed, and its number reused, underneath it. */
@@ -64,16 +68,18 @@ function imageFile(fd: number, { dataOffsetBytes, sizeBytes, sectorBytes }: Imag
     }
   }
 
-  function writeZeros(position: number, byteCount: number): void {
+  async function writeZeros(position: number, byteCount: number): Promise<void> {
     for (let done = 0; done < byteCount; done += zeros.length) {
+      // Others, and above all a fence, get their turn.
+      if (done > 0) await nextTurn()
       writeHot(zeros.subarray(0, Math.min(zeros.length, byteCount - done)), position + done)
     }
   }
 
   async function trim(offset: number, byteCount: number): Promise<void> {
     const position = dataOffsetBytes + offset
-    if (linux?.punchHole(fd, position, byteCount)) return
-    await translated(async () => writeZeros(position, byteCount))
+    if (system?.punchHole(fd, position, byteCount)) return
+    await translated(() => writeZeros(position, byteCount))
   }
 
   return {
@@ -90,7 +96,8 @@ function imageFile(fd: number, { dataOffsetBytes, sizeBytes, sectorBytes }: Imag
     trim,
     flush: () => translated(() => commits.commit()),
     async extents(offset, byteCount) {
-      return extentsOf(fd, { start: dataOffsetBytes + offset, byteCount, sectorBytes })
+      if (!system) return [{ byteCount, hole: false }]
+      return extentsOf(fd, { start: dataOffsetBytes + offset, byteCount, sectorBytes }, system)
     },
     async close() {
       await Promise.allSettled(pending)
@@ -105,8 +112,7 @@ function imageFile(fd: number, { dataOffsetBytes, sizeBytes, sectorBytes }: Imag
  * (tmpfs, where everything is) and platforms that cannot ask are read at once, which is right for hot data and tolerable
  * for cold.
  */
-function hotReader(fd: number): (target: Uint8Array, position: number) => boolean {
-  const system = linux
+function hotReader(fd: number, system: Linux | null): (target: Uint8Array, position: number) => boolean {
   const probe = new Uint8Array(512)
   // Reading it at once puts it into the page cache, so that being asked about it the system must know it.
   const isProbeRead = readAtOnce(fd, probe, 0)
@@ -137,36 +143,45 @@ async function translated<Result>(work: () => Promise<Result>): Promise<Result> 
   }
 }
 
-function extentsOf(fd: number, range: { start: number; byteCount: number; sectorBytes: number }): Extent[] {
-  const { start, byteCount, sectorBytes } = range
-  if (!linux) return [{ byteCount, hole: false }]
+interface FileRange {
+  readonly start: number
+  readonly byteCount: number
+  readonly sectorBytes: number
+}
+
+function extentsOf(fd: number, { start, byteCount, sectorBytes }: FileRange, system: Linux): Extent[] {
   const extents: Extent[] = []
   const end = start + byteCount
-  let at = start
-  while (at < end && extents.length < extentsMax) {
-    const next = nextBoundary(fd, at, { end, sectorBytes })
-    extents.push({ byteCount: next.to - at, hole: next.hole })
-    at = next.to
+  for (let at = start; at < end && extents.length < extentsMax; ) {
+    const run = runAt(fd, at, system)
+    const to = Math.min(roundEnd(run, sectorBytes), end)
+    // A hole of less than a sector: the sector is stored.
+    const sectorEnd = to > at ? to : at + sectorBytes
+    extents.push({ byteCount: sectorEnd - at, hole: run.hole && to > at })
+    at = sectorEnd
   }
   return extents
 }
 
-/**
- * Where the run that `at` lies in ends, and what it is. A file system with blocks smaller than a sector may report holes
- * that begin or end inside one: a sector that is not all hole is stored.
- */
-function nextBoundary(
-  fd: number,
-  at: number,
-  { end, sectorBytes }: { end: number; sectorBytes: number },
-): { to: number; hole: boolean } {
-  const data = linux?.nextData(fd, at) ?? null
-  const hole = linux?.nextHole(fd, at) ?? null
+interface Run {
+  readonly to: number
+  readonly hole: boolean
+}
+
+/** What the byte at `at` is, and where that ends as the file system sees it. */
+function runAt(fd: number, at: number, system: Linux): Run {
+  const data = system.nextData(fd, at)
+  const hole = system.nextHole(fd, at)
   // No data follow: then `at` itself is in a hole that lasts to the end of the file; anything else is a failure.
-  if (data === null) return { to: end, hole: hole === at }
-  const holeEnd = Math.min(data - (data % sectorBytes), end)
-  if (holeEnd > at) return { to: holeEnd, hole: true }
-  const from = Math.max(data, at)
-  const dataEnd = linux?.nextHole(fd, from) ?? end
-  return { to: Math.min(Math.ceil(dataEnd / sectorBytes) * sectorBytes, end), hole: false }
+  if (data === null) return { to: Number.POSITIVE_INFINITY, hole: hole === at }
+  return data > at ? { to: data, hole: true } : { to: hole ?? Number.POSITIVE_INFINITY, hole: false }
+}
+
+/**
+ * A file system with blocks smaller than a sector may report holes that begin or end inside one: a sector that is not
+ * all hole is stored, so that holes shrink and data grow to whole sectors.
+ */
+function roundEnd({ to, hole }: Run, sectorBytes: number): number {
+  if (to === Number.POSITIVE_INFINITY) return to
+  return (hole ? Math.floor(to / sectorBytes) : Math.ceil(to / sectorBytes)) * sectorBytes
 }

@@ -3,32 +3,19 @@
 // made under another name and renamed, and removed by renaming its folder away first.
 
 import { constants } from 'node:fs'
-import { access, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { access, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '#base/fault.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import { formatLuks2, luks2DataOffsetBytes, luks2HeaderReadBytes } from '#crypto/luks2.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
+import { deletedPrefix, folderMode, imageFolder, imagePath, isMissing, volumesFolder } from './folders.ts'
+import { linux } from './system.ts'
 
-const folderMode = 0o700
 const fileMode = 0o600
 /** AES-256 in XTS mode has two keys of 256 bits. */
 const volumeKeyBytes = 64
-const deletedPrefix = '.deleted-'
-const volumeIdForm = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
-
-const volumesFolder = (dataFolder: string): string => join(dataFolder, 'volumes')
-
-/** Throws a Fault for an id that could name anything outside its folder. */
-export function imageFolder(dataFolder: string, volumeId: string): string {
-  if (!volumeIdForm.test(volumeId)) throw new Fault('invalid', `'${volumeId}' is not a volume id`)
-  return join(volumesFolder(dataFolder), volumeId)
-}
-
-export const imagePath = (dataFolder: string, volumeId: string): string =>
-  join(imageFolder(dataFolder, volumeId), 'volume.luks')
-
 export async function hasImage(dataFolder: string, volumeId: string): Promise<boolean> {
   try {
     await access(imagePath(dataFolder, volumeId), constants.F_OK)
@@ -36,6 +23,18 @@ export async function hasImage(dataFolder: string, volumeId: string): Promise<bo
   } catch (error) {
     if (isMissing(error)) return false
     throw error
+  }
+}
+
+/** Whether nothing was ever stored in the data area of an image. False where that cannot be told. */
+export async function isBlankImage(dataFolder: string, volumeId: string): Promise<boolean> {
+  if (!linux) return false
+  const file = await open(imagePath(dataFolder, volumeId), 'r')
+  try {
+    const isAllHole = linux.nextHole(file.fd, luks2DataOffsetBytes) === luks2DataOffsetBytes
+    return isAllHole && linux.nextData(file.fd, luks2DataOffsetBytes) === null
+  } finally {
+    await file.close()
   }
 }
 
@@ -47,7 +46,7 @@ export interface ImagePrototype {
   readonly random: Random
 }
 
-/** Makes the image of a volume that has none. Its data area is a hole of exactly the capacity. */
+/** Makes the image of a volume that has none, or a blank one. Its data area is a hole of exactly the capacity. */
 export async function createImage(dataFolder: string, prototype: ImagePrototype): Promise<void> {
   const { volumeId, capacityBytes, dataKey, random } = prototype
   const folder = imageFolder(dataFolder, volumeId)
@@ -101,16 +100,6 @@ export async function deleteImage(dataFolder: string, volumeId: string, random: 
   await rm(away, { recursive: true, force: true })
 }
 
-/** Removes what a crash left half made or half removed. Nothing is being made at the time. */
-export async function sweepImages(dataFolder: string): Promise<void> {
-  const folder = volumesFolder(dataFolder)
-  await mkdir(folder, { recursive: true, mode: folderMode })
-  for (const name of await readdir(folder)) {
-    if (name.startsWith(deletedPrefix)) await rm(join(folder, name), { recursive: true, force: true })
-    else await rm(join(folder, name, 'volume.luks.new'), { force: true })
-  }
-}
-
 /** A new name survives power loss only when its folder has been synchronised. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
@@ -120,5 +109,3 @@ async function syncFolder(path: string): Promise<void> {
     await folder.close()
   }
 }
-
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'

@@ -5,8 +5,8 @@ import { Fault } from '#base/fault.ts'
 import { leaseMs, leaseRenewMs } from '#base/limits.ts'
 import { makeLog } from '#base/log.ts'
 import { verifyFenceAck } from '#crypto/fence-ack.ts'
-import { makeFakeClock } from './fake-clock.ts'
-import { makeFakeKms } from './fake-kms.ts'
+import { makeFakeClock } from './testing/fake-clock.ts'
+import { makeFakeKms } from './testing/fake-kms.ts'
 import { LeaseBook } from './leases.ts'
 import type { LeaseKms } from './leases.ts'
 
@@ -145,4 +145,25 @@ test('the data key is wiped when the lease is over before it arrives', async () 
   }))
   await assert.rejects(book.take(request), /ended before it arrived/)
   assert.ok(dataKey.length === 32 && dataKey.every((byte) => byte === 0))
+})
+
+test('a key manager that does not answer is given up, and what it sends later is wiped and given back', async () => {
+  let dataKey: Uint8Array = new Uint8Array()
+  let answer = (): void => undefined
+  const { clock, kms, book, request } = make((fake) => ({
+    async leaseDataKey(...args) {
+      const leased = await fake.leaseDataKey(...args)
+      dataKey = leased.dataKey
+      await new Promise<void>((resolve) => (answer = resolve))
+      return leased
+    },
+  }))
+  const taking = assert.rejects(book.take(request), (error) => error instanceof Fault && error.code === 'unavailable')
+  await turn()
+  clock.pass(leaseMs)
+  await taking
+  answer()
+  await turn()
+  assert.ok(dataKey.length === 32 && dataKey.every((byte) => byte === 0))
+  assert.deepEqual(kms.leaseIds(resourceCrn), [])
 })

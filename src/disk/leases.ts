@@ -5,7 +5,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { leaseRenewMs } from '#base/limits.ts'
+import { fenceAckMs, leaseMs, leaseRenewMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
 import { signFenceAck } from '#crypto/fence-ack.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
@@ -67,7 +67,12 @@ export class LeaseBook {
   async take(request: LeaseRequest): Promise<LeasedKey> {
     const { kms, clock, holderId } = this.#parts
     const askedMs = clock.monotonicMs()
-    const leased = await kms.leaseDataKey(holderId, request)
+    const asked = kms.leaseDataKey(holderId, request)
+    // Later than this an answer would be worth nothing; should it come all the same, nobody may keep what it brings.
+    const leased = await this.#within(leaseMs, asked, (late) => {
+      late.dataKey.fill(0)
+      void kms.releaseLeases(holderId, [late.leaseId]).catch(() => undefined)
+    })
     const dataKey = SecretBytes.own(leased.dataKey)
     const { leaseId } = leased
     const entry: Entry = {
@@ -142,11 +147,23 @@ export class LeaseBook {
     this.#remember(entry)
     const { kms, holderId, log } = this.#parts
     try {
-      await kms.releaseLeases(holderId, [entry.leaseId])
+      await this.#within(fenceAckMs, kms.releaseLeases(holderId, [entry.leaseId]), () => undefined)
     } catch (err) {
       // The key manager will see it end by time.
       log.warn({ err, leaseId: entry.leaseId }, 'lease could not be given back')
     }
+  }
+
+  /** The answer, or a Fault when it takes longer than `limitMs`; `onLate` then gets what comes after all. */
+  #within<Answer>(limitMs: number, answer: Promise<Answer>, onLate: (answer: Answer) => void): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      let isLate = false
+      const cancel = this.#parts.clock.after(limitMs, () => {
+        isLate = true
+        reject(new Fault('unavailable', 'the key manager did not answer in time'))
+      })
+      answer.then((value) => (isLate ? onLate(value) : resolve(value)), reject).finally(cancel)
+    })
   }
 
   #forget(entry: Entry): void {
@@ -195,18 +212,18 @@ export class LeaseBook {
         holderId,
         asked.map((entry) => entry.leaseId),
       )
-      const leaseMs = new Map(renewed.map((lease) => [lease.leaseId, lease.leaseMs]))
-      for (const entry of asked) this.#apply(entry, askedMs, leaseMs.get(entry.leaseId))
+      const lengths = new Map(renewed.map((lease) => [lease.leaseId, lease.leaseMs]))
+      for (const entry of asked) this.#apply(entry, askedMs, lengths.get(entry.leaseId))
     } catch (err) {
       log.warn({ err }, 'leases could not be renewed')
     }
   }
 
   /** A lease that is missing from the answer is over. A lease that has ended is not revived by a late answer. */
-  #apply(entry: Entry, askedMs: number, leaseMs: number | undefined): void {
+  #apply(entry: Entry, askedMs: number, lengthMs: number | undefined): void {
     if (!this.#isLive(entry)) return
-    if (leaseMs === undefined) this.#end(entry)
-    else entry.deadlineMs = Math.max(entry.deadlineMs, askedMs + leaseMs)
+    if (lengthMs === undefined) this.#end(entry)
+    else entry.deadlineMs = Math.max(entry.deadlineMs, askedMs + lengthMs)
   }
 }
 

@@ -1,40 +1,23 @@
 // The doors: one TCP port for every export of this process, behind TLS with pre-shared keys, and for each export a unix
 // socket that only its owner can reach.
 
-import { createHash } from 'node:crypto'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
-import { join } from 'node:path'
-import { Fault } from '#base/fault.ts'
 import { nbdConnectionsPerExportMax } from '#base/limits.ts'
 import { serveConnection } from './connection.ts'
 import type { ConnectionParts, Door } from './connection.ts'
+import { folderMode, socketFolder, socketPath } from './folders.ts'
 import { deriveKey, parseIdentity } from './psk.ts'
 
-/** Clients that have not shown who they are; more of them at once is no honest crowd. */
+/** Clients that have not finished their handshake; more of them at once is no honest crowd. */
 const strangersMax = 256
 /** An idle client whose machine has gone is noticed by probes from then on. */
 const keepAliveMs = 60_000
-/** unix(7): sun_path has 108 bytes and ends with a zero. */
-const socketPathBytesMax = 107
 
 export type ListenerParts = Omit<ConnectionParts, 'door'> & {
   readonly dataFolder: string
   readonly accessSecret: Uint8Array
-}
-
-const socketFolder = (dataFolder: string): string => join(dataFolder, 'run', 'nbd')
-
-/** Short, because the whole path has few bytes; a fault says when the data folder leaves none. */
-export function socketPath(dataFolder: string, attachmentId: string): string {
-  const name = createHash('sha256').update(attachmentId).digest('hex').slice(0, 20)
-  const path = join(socketFolder(dataFolder), `${name}.sock`)
-  if (Buffer.byteLength(path) > socketPathBytesMax) {
-    const spare = socketPathBytesMax - Buffer.byteLength(path) + Buffer.byteLength(dataFolder)
-    throw new Fault('invalid', `the path of the data folder is too long for unix sockets: at most ${spare} bytes`)
-  }
-  return path
 }
 
 export class Listeners {
@@ -69,7 +52,7 @@ export class Listeners {
     server.maxConnections = nbdConnectionsPerExportMax + 1
     this.#unix.set(attachmentId, server)
     try {
-      await mkdir(socketFolder(dataFolder), { recursive: true, mode: 0o700 })
+      await mkdir(socketFolder(dataFolder), { recursive: true, mode: folderMode })
       // What a process that died has left; a living one never has this attachment.
       await rm(path, { force: true })
       await listening(server, () => server.listen(path))

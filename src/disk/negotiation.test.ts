@@ -7,7 +7,7 @@ import { ByteReader, Disconnected } from './byte-reader.ts'
 import { greet, negotiate } from './negotiation.ts'
 import type { Lobby, Outcome } from './negotiation.ts'
 import { option, optionReply, transmissionFlag } from './nbd-wire.ts'
-import { socketPair } from './socket-pair.ts'
+import { socketPair } from './testing/socket-pair.ts'
 
 const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 0xff])
 const u32 = (value: number): Buffer =>
@@ -49,12 +49,17 @@ async function converse(
   await using pair = await socketPair()
   const written: Uint8Array[] = []
   const talk = { reader: new ByteReader(pair.server), write: (bytes: Uint8Array) => void written.push(bytes) }
-  const talking = greet(talk).then((flags) => (flags === null ? 'unknown flags' : negotiate(talk, lobby, flags)))
+  const talking = listen()
   const bytes = Buffer.concat([u32(clientFlags), ...said])
   void say(bytes, byByte)
   const outcome = await talking
   const raw = Buffer.concat(written.slice(1))
   return { outcome, raw, replies: isReply(raw) ? parseReplies(raw) : [] }
+
+  async function listen(): Promise<Heard['outcome']> {
+    const flags = await greet(talk)
+    return flags === null ? 'unknown flags' : negotiate(talk, lobby, flags)
+  }
 
   async function say(all: Buffer, slowly: boolean): Promise<void> {
     for (const byte of slowly ? all : []) {

@@ -2,17 +2,17 @@
 // attachments are there. A process that dies is started again, on the same port, and the control plane says again what
 // should be so.
 
-import { createHash, randomUUID } from 'node:crypto'
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Clock } from '#base/clock.ts'
+import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
 import { assert } from '#base/assert.ts'
+import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
+import { makeUuid } from '#base/id.ts'
 import type { Log, LogLevel } from '#base/log.ts'
+import type { Random } from '#base/random.ts'
 import type { LeaseHolder } from '#kms/port.ts'
-import { sweepImages } from './image.ts'
+import { socketPath, sweepLeftovers } from './folders.ts'
 import type { LeaseKms } from './leases.ts'
-import { socketPath } from './listeners.ts'
 import type { DiskPort } from './port.ts'
 import { startWorker } from './worker.ts'
 import type { Worker } from './worker.ts'
@@ -28,6 +28,7 @@ export interface DiskPoolOptions {
   readonly accessSecret: Uint8Array
   readonly log: Log
   readonly clock: Clock
+  readonly random: Random
   readonly kms: LeaseKms
   /** A process has been replaced: it knows no exports. */
   onRestart(): void
@@ -44,12 +45,13 @@ export interface DiskPool {
 const restartMs = { min: 100, max: 5000 }
 
 /** Fulfilled when every process is up. */
-export async function startDiskPool(options: DiskPoolOptions): Promise<DiskPool> {
+export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
+  // Clients get paths of sockets, and their working folder is another one.
+  const options = { ...given, dataFolder: resolve(given.dataFolder) }
   assert(options.processCount >= 1, 'a pool has processes')
   // A path that leaves no room for unix sockets is a mistake in the configuration, to be heard of now.
   socketPath(options.dataFolder, '')
-  await sweepImages(options.dataFolder)
-  await sweepSockets(options.dataFolder)
+  await sweepLeftovers(options.dataFolder)
   const slots = Array.from({ length: options.processCount }, (_, index) => new Slot(index, options))
   try {
     await Promise.all(slots.map((slot) => slot.start()))
@@ -81,15 +83,6 @@ function slotOf(slots: readonly Slot[], volumeId: string): Slot {
   return slot
 }
 
-async function sweepSockets(dataFolder: string): Promise<void> {
-  const folder = join(dataFolder, 'run', 'nbd')
-  try {
-    for (const name of await readdir(folder)) await rm(join(folder, name), { force: true })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-  }
-}
-
 /** One place in the pool and the process that fills it. */
 class Slot {
   readonly #index: number
@@ -99,6 +92,7 @@ class Slot {
   #tcpPort: number
   #pauseMs = restartMs.min
   #isClosed = false
+  #restarting: Promise<void> | null = null
   #cancelRestart: () => void = () => undefined
 
   constructor(index: number, options: DiskPoolOptions) {
@@ -111,7 +105,7 @@ class Slot {
     const { dataFolder, host, accessSecret, log, kms } = this.#options
     const worker = await startWorker({
       settings: {
-        holderId: `disk-${this.#index}-${randomUUID()}`,
+        holderId: `disk-${this.#index}-${makeUuid(this.#options.random)}`,
         dataFolder,
         host,
         tcpPort: this.#tcpPort,
@@ -150,13 +144,16 @@ class Slot {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelRestart()
+    await this.#restarting
     await this.#worker?.close()
   }
 
   #restartLater(): void {
     const { clock, log } = this.#options
     log.warn({ process: this.#index, pauseMs: this.#pauseMs }, 'disk process has ended and is started again')
-    this.#cancelRestart = clock.after(this.#pauseMs, () => void this.#restart())
+    this.#cancelRestart = clock.after(this.#pauseMs, () => {
+      this.#restarting = this.#restart()
+    })
     this.#pauseMs = Math.min(this.#pauseMs * 2, restartMs.max)
   }
 

@@ -30,7 +30,10 @@ export interface Connection {
 }
 
 export interface DiskPort {
-  /** Formats the image under the wrapped data key. Does nothing if the image is there already. */
+  /**
+   * Formats the image under the wrapped data key. Does nothing if the image is there already, except that one which was
+   * never written and opens with another key (a crash came between) is formatted again.
+   */
   createVolume(volume: VolumeSpec): Promise<void>
   /** Cuts clients, removes the image. Does nothing if there is none. */
   deleteVolume(volumeId: string): Promise<void>

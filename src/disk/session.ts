@@ -7,7 +7,7 @@ import { nbdInFlightBytesMax } from '#base/limits.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { Disconnected } from './byte-reader.ts'
 import type { ByteReader } from './byte-reader.ts'
-import { DeviceFault } from './device.ts'
+import { DeviceFault, Fenced } from './device.ts'
 import type { BlockDevice, Extent } from './device.ts'
 import { InFlight } from './in-flight.ts'
 import { decodeRequest, encodeBlockStatus, encodeErrorChunk, encodeSimpleReply } from './nbd-transmission.ts'
@@ -98,7 +98,7 @@ class Session {
       // Fenced, or a bug: either way the client hears nothing more.
       this.#parts.socket.destroy()
       this.#inFlight.leave(costOf(request))
-      this.#parts.onBroken(error)
+      if (!(error instanceof Fenced)) this.#parts.onBroken(error)
     } finally {
       if (payload) this.#parts.buffers.give(payload)
     }

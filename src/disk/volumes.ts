@@ -9,12 +9,14 @@ import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import { openLuks2 } from '#crypto/luks2.ts'
 import type { OpenedLuks2 } from '#crypto/luks2.ts'
+import type { SecretBytes } from '#crypto/secret-bytes.ts'
 import { makeSectorCipher } from '#crypto/sector-cipher.ts'
 import { checked } from './checked.ts'
 import { encrypted } from './encrypted.ts'
 import type { EncryptedDevice } from './encrypted.ts'
+import { imageFolder, imagePath } from './folders.ts'
 import { openImageFile } from './image-file.ts'
-import { createImage, deleteImage, hasImage, imageFolder, imagePath, readImageHeader } from './image.ts'
+import { createImage, deleteImage, hasImage, isBlankImage, readImageHeader } from './image.ts'
 import type { LeaseBook, LeasedKey } from './leases.ts'
 import { OpenVolume } from './open-volume.ts'
 import type { VolumeUse } from './open-volume.ts'
@@ -39,15 +41,21 @@ export class Volumes {
     this.#parts = parts
   }
 
-  /** See DiskPort. The lease is held only for as long as formatting takes. */
+  /**
+   * See DiskPort. The lease is held only for as long as formatting takes. An image that nothing was stored in and that
+   * does not open with the key is what a crash left of an earlier attempt with another key: it is made anew.
+   */
   create(spec: VolumeSpec): Promise<void> {
     const { dataFolder, random } = this.#parts
     return this.#turns.take(spec.volumeId, async () => {
-      if (await hasImage(dataFolder, spec.volumeId)) return
+      const { volumeId, capacityBytes } = spec
+      if (this.#open.has(volumeId)) return
+      const isThere = await hasImage(dataFolder, volumeId)
+      if (isThere && !(await isBlankImage(dataFolder, volumeId))) return
       const { lease, dataKey } = await this.#lease(spec)
       using passphrase = dataKey
       try {
-        const { volumeId, capacityBytes } = spec
+        if (isThere && opensWith(await readImageHeader(dataFolder, volumeId), passphrase)) return
         await createImage(dataFolder, { volumeId, capacityBytes, dataKey: passphrase, random })
       } finally {
         await lease.release()
@@ -132,6 +140,16 @@ export class Volumes {
   }
 }
 
+function opensWith(header: Uint8Array, passphrase: SecretBytes): boolean {
+  try {
+    openLuks2(header, passphrase).volumeKey[Symbol.dispose]()
+    return true
+  } catch (error) {
+    if (error instanceof Fault) return false
+    throw error
+  }
+}
+
 interface Layers {
   readonly layers: EncryptedDevice
   readonly blockBytes: number
@@ -143,9 +161,10 @@ interface Layers {
 function openLayers(dataFolder: string, { volumeId, capacityBytes }: VolumeSpec, opened: OpenedLuks2): Layers {
   using volumeKey = opened.volumeKey
   const { dataOffsetBytes, sectorBytes } = opened
-  const unlock = lockFolder(imageFolder(dataFolder, volumeId), volumeId)
   const cipher = makeSectorCipher(volumeKey, sectorBytes)
+  let unlock = (): void => undefined
   try {
+    unlock = lockFolder(imageFolder(dataFolder, volumeId), volumeId)
     const path = imagePath(dataFolder, volumeId)
     const file = openImageFile({ path, dataOffsetBytes, sizeBytes: capacityBytes, sectorBytes })
     return { layers: encrypted(checked(file, sectorBytes), cipher), blockBytes: sectorBytes, unlock }

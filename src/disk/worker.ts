@@ -2,6 +2,7 @@
 
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { getCompileCacheDir } from 'node:module'
 import { connectPorts } from '#base/channel.ts'
 import type { Pipe } from '#base/channel.ts'
 import type { Log } from '#base/log.ts'
@@ -44,7 +45,7 @@ export async function startWorker({ settings, kms, log }: WorkerOptions): Promis
     serialization: 'advanced',
     execArgv: ['--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: environment,
+    env: { ...environment, NODE_COMPILE_CACHE: getCompileCacheDir() },
   })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.on('error', (err) => log.error({ err }, 'disk process could not be reached'))

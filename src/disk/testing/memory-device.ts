@@ -1,8 +1,8 @@
 // A device in memory, for tests: an ordinary implementation that can be slow and can fail on schedule.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { DeviceFault } from './device.ts'
-import type { BlockDevice, DeviceFaultCode } from './device.ts'
+import { DeviceFault } from '../device.ts'
+import type { BlockDevice, DeviceFaultCode } from '../device.ts'
 
 export interface MemoryDevice extends BlockDevice {
   readonly bytes: Uint8Array

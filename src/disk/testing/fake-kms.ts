@@ -3,9 +3,9 @@
 
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { Fault } from '#base/fault.ts'
-import { dataKeyBytes, leaseMs } from '#base/limits.ts'
+import { dataKeyBytes, leaseMs as defaultLeaseMs } from '#base/limits.ts'
 import type { Lease, LeaseHolder, LeaseRequest, LeasedDataKey } from '#kms/port.ts'
-import type { LeaseKms } from './leases.ts'
+import type { LeaseKms } from '../leases.ts'
 
 const nonceBytes = 12
 const tagBytes = 16
@@ -22,7 +22,7 @@ export interface FakeKms extends LeaseKms {
   vanish(): void
 }
 
-export function makeFakeKms(): FakeKms {
+export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
   const root = randomBytes(32)
   const disabled = new Set<string>()
   const held = new Map<string, { holderId: string; resourceCrn: string }>()

@@ -1,0 +1,54 @@
+// Where the data plane keeps things in the data folder, and what a crash may have left there. Knows no keys and no data:
+// the process that starts the disk processes uses it too.
+
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Fault } from '#base/fault.ts'
+
+export const folderMode = 0o700
+/** Begins the name of a volume's folder that is being removed. */
+export const deletedPrefix = '.deleted-'
+const volumeIdForm = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
+/** unix(7): sun_path has 108 bytes and ends with a zero. */
+const socketPathBytesMax = 107
+
+export const volumesFolder = (dataFolder: string): string => join(dataFolder, 'volumes')
+
+/** Throws a Fault for an id that could name anything outside its folder. */
+export function imageFolder(dataFolder: string, volumeId: string): string {
+  if (!volumeIdForm.test(volumeId)) throw new Fault('invalid', `'${volumeId}' is not a volume id`)
+  return join(volumesFolder(dataFolder), volumeId)
+}
+
+export const imagePath = (dataFolder: string, volumeId: string): string =>
+  join(imageFolder(dataFolder, volumeId), 'volume.luks')
+
+export const socketFolder = (dataFolder: string): string => join(dataFolder, 'run', 'nbd')
+
+/** Short, because the whole path has few bytes; a fault says when the data folder leaves none. */
+export function socketPath(dataFolder: string, attachmentId: string): string {
+  const name = createHash('sha256').update(attachmentId).digest('hex').slice(0, 20)
+  const path = join(socketFolder(dataFolder), `${name}.sock`)
+  if (Buffer.byteLength(path) > socketPathBytesMax) {
+    const spare = socketPathBytesMax - Buffer.byteLength(path) + Buffer.byteLength(dataFolder)
+    throw new Fault('invalid', `the path of the data folder is too long for unix sockets: at most ${spare} bytes`)
+  }
+  return path
+}
+
+/** Removes what a crash left half made or half removed. Nothing is being made at the time. */
+export async function sweepLeftovers(dataFolder: string): Promise<void> {
+  const folder = volumesFolder(dataFolder)
+  await mkdir(folder, { recursive: true, mode: folderMode })
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(deletedPrefix)) await rm(join(folder, name), { recursive: true, force: true })
+    else await rm(join(folder, name, 'volume.luks.new'), { force: true })
+  }
+  const sockets = socketFolder(dataFolder)
+  await mkdir(sockets, { recursive: true, mode: folderMode })
+  for (const name of await readdir(sockets)) await rm(join(sockets, name), { force: true })
+}
+
+export const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT'
