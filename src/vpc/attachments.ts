@@ -1,5 +1,5 @@
-// Attachments, as requests reach them. Attaching needs leave to update the instance and to operate the volume (VPC docs,
-// "Required permissions"); one volume has one attachment, and the unique index settles who of two was first.
+// Attachments, as requests reach them. Attaching needs leave to update the instance and to operate the volume (VPC
+// docs, "Required permissions"); one volume has one attachment, and the unique index settles who of two was first.
 
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
@@ -12,7 +12,7 @@ import type { Attachment, AttachmentView, Instance } from './instance.ts'
 import { attachmentView } from './instance-reply.ts'
 import { attachmentVolumeNotYet } from './instance-schemas.ts'
 import type { attachmentPrototype } from './instance-schemas.ts'
-import { instanceGrant, instanceNotFound } from './instances.ts'
+import { instanceGrant } from './instances.ts'
 import { checkName, makeName } from './names.ts'
 import { refuseNotYet } from './not-yet.ts'
 import type { VpcParts } from './parts.ts'
@@ -159,9 +159,7 @@ export const attachmentNotFound = (id: string): Fault =>
   new Fault('not_found', `volume attachment with id ${JSON.stringify(id.slice(0, 64))} is not found`)
 
 const instanceBusy = (id: string): Fault =>
-  id === ''
-    ? instanceNotFound(id)
-    : new Fault('conflict', `instance ${id} is being deleted`, { reason: 'volume_action_invalid_request' })
+  new Fault('conflict', `instance ${id} is being deleted`, { reason: 'volume_action_invalid_request' })
 
 const zonesDiffer = (volume: Volume, instance: Instance): Fault =>
   new Fault('invalid', `volume ${volume.id} is in ${volume.zone} and instance ${instance.id} in ${instance.zone}`, {

@@ -1,5 +1,5 @@
-// How a machine gets at an attached volume: an address, and a secret that lives a day. Whoever may attach may connect, so
-// the same leave is asked for: to update the instance and to operate the volume (VPC has no such operation; its
+// How a machine gets at an attached volume: an address, and a secret that lives a day. Whoever may attach may connect,
+// so the same leave is asked for: to update the instance and to operate the volume (VPC has no such operation; its
 // hypervisors connect by themselves).
 
 import { rfc3339 } from '#base/clock.ts'

@@ -223,7 +223,10 @@ const instances = {
 
 export const vpcContract = { ...geography, ...volumes, ...instances } as const satisfies Contract
 
-/** Ours: IBM's hypervisors connect by themselves, whoever runs his own machine has to be told how. No version, no generation. */
+/**
+ * Ours: IBM's hypervisors connect by themselves, whoever runs his own machine has to be told how. No version, no
+ * generation.
+ */
 export const connectionContract = {
   createConnection: {
     method: 'POST',

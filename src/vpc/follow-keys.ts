@@ -1,6 +1,7 @@
-// What the owner of a key decides, every volume under it follows. Woken by the key manager's and IAM's events and by the
-// clock; asks each time what is so, for all keys in use, so late, repeated or lost events do no harm. The data plane does
-// not wait for this: disks lose their lease on the data key at the source. This is what readers of the API see.
+// What the owner of a key decides, every volume under it follows. Woken by the key manager's and IAM's events and by
+// the clock; asks each time what is so, for all keys in use, so late, repeated or lost events do no harm. The data
+// plane does not wait for this: disks lose their lease on the data key at the source. This is what readers of the API
+// see.
 
 import { vpcSweepPage } from '#base/limits.ts'
 import type { KeyStanding } from '#kms/port.ts'

@@ -6,6 +6,7 @@ import type { ResourceGroup, ResourcesPort } from '#resources/port.ts'
 /** The group that a new resource shall lie in: the one named, or the account's default. */
 export async function groupForNew(
   resources: ResourcesPort,
+  kind: 'volume' | 'instance',
   accountId: string,
   id: string | null,
 ): Promise<ResourceGroup> {
@@ -13,7 +14,7 @@ export async function groupForNew(
   if (group) return group
   const which = id === null ? 'the default resource group' : `resource group ${JSON.stringify(id.slice(0, 64))}`
   throw new Fault('invalid', `${which} of account ${accountId} is not found`, {
-    reason: 'volume_resource_group_not_found',
+    reason: kind === 'volume' ? 'volume_resource_group_not_found' : 'bad_field',
     target: { type: 'field', name: 'resource_group.id' },
   })
 }

@@ -4,11 +4,13 @@ import { accountC } from './testing/fakes.ts'
 import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
 import type { World } from './testing/world.ts'
 
-const errorOf = ({ status, body }: { status: number; body: { errors: { code: string; target?: { name: string } }[] } }) => [
+const errorOf = ({
   status,
-  body.errors[0]?.code,
-  body.errors[0]?.target?.name,
-]
+  body,
+}: {
+  status: number
+  body: { errors: { code: string; target?: { name: string } }[] }
+}) => [status, body.errors[0]?.code, body.errors[0]?.target?.name]
 
 const createVolume = async (world: World, more: Record<string, unknown> = {}) => {
   const { status, body } = await world.call('POST', '/v1/volumes', { body: volumeBody(more) })
@@ -100,7 +102,10 @@ test('every way in which a key is refused has its code, names the field, and lea
   world.kms.unauthorized.add('b'.repeat(32))
   const denied = await world.call('POST', '/v1/volumes', { body: volumeBody({ name: 'v' }) })
   assert.deepEqual(errorOf(denied), [400, 'volume_encryption_key_not_authorized', 'encryption_key.crn'])
-  assert.match(denied.body.errors[0].message, /server-protect.*account b{32}.*account a{32}.*AuthorizationDelegator/)
+  assert.match(
+    denied.body.errors[0].message,
+    /server-protect.*account b{32} .*account a{32}, which owns the key, .*role Reader/,
+  )
   assert.equal(denied.body.explanation.account, 'a'.repeat(32))
   assert.equal((await world.call('GET', '/v1/volumes')).body.total_count, 0)
   assert.equal(world.kms.registrations.size, 0)
@@ -226,7 +231,8 @@ test('pages go on where they stopped, whatever is made and deleted meanwhile', a
   assert.equal(second.body.next, undefined)
   const wrong = await world.call('GET', '/v1/volumes?start=garbage')
   assert.deepEqual(errorOf(wrong), [400, 'invalid_id_format', 'start'])
-  for (const limit of ['0', '101', 'x']) assert.equal((await world.call('GET', `/v1/volumes?limit=${limit}`)).status, 400)
+  for (const limit of ['0', '101', 'x'])
+    assert.equal((await world.call('GET', `/v1/volumes?limit=${limit}`)).status, 400)
 })
 
 test('a volume takes a new name and tags, the tags only by ETag', async () => {
@@ -323,7 +329,7 @@ test('a name is had by exactly one of those who ask for it at once', async () =>
   assert.equal(world.disk.images.size, 1)
 })
 
-test('instances: what would make a machine is named and refused; deleting one takes flagged volumes along', async () => {
+test('an instance is a record: what would make a machine is refused, flagged volumes go with it', async () => {
   await using world = await makeWorld()
   const zone = { name: 'us-south-3' }
   const boot = await world.call('POST', '/v1/instances', { body: { zone, image: { id: 'x' } } })
@@ -370,12 +376,25 @@ test('hostile input is refused, never a fault of ours', async () => {
       assert.equal((await world.call('GET', path)).status, 404, path)
     }
   }
-  const bodies: readonly unknown[] = [null, [], 'text', 1, { zone: [] }, { profile: null }, { encryption_key: { crn: {} } }]
+  const bodies: readonly unknown[] = [
+    null,
+    [],
+    'text',
+    1,
+    { zone: [] },
+    { profile: null },
+    { encryption_key: { crn: {} } },
+  ]
   for (const body of bodies) {
     const { status } = await world.call('POST', '/v1/volumes', { body })
     assert.equal(status, 400, JSON.stringify(body))
   }
-  for (const crn of ['\u0000', '\ud800', `crn:v1:${'x'.repeat(2000)}`, 'crn:v1:bluemix:public:kms:us-south:a/\u0000::key:\ud800']) {
+  for (const crn of [
+    '\u0000',
+    '\ud800',
+    `crn:v1:${'x'.repeat(2000)}`,
+    'crn:v1:bluemix:public:kms:us-south:a/\u0000::key:\ud800',
+  ]) {
     const { status } = await world.call('POST', '/v1/volumes', { body: volumeBody({ encryption_key: { crn } }) })
     assert.equal(status, 400, JSON.stringify(crn))
   }

@@ -22,7 +22,9 @@ export function nameOf(identity: ByName, field: string): string {
   return name ?? lastSegment(href ?? '')
 }
 
-/** `{id}`, `{crn}` or `{href}`, of which exactly one is given. A CRN of another account's resource comes out as its id. */
+/**
+ * `{id}`, `{crn}` or `{href}`, of which exactly one is given. A CRN of another account's resource comes out as its id.
+ */
 export function idOf(identity: ById, field: string): string {
   const given = [identity.id, identity.crn, identity.href].filter((value) => value !== undefined)
   if (given.length !== 1) throw notOne(field, 'id, crn or href')

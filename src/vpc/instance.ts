@@ -1,5 +1,6 @@
-// Instances and attachments as the rest of this folder sees them. An instance is a record of a machine that its user runs
-// himself: where it is and what it is called, so that volumes can be attached to it and their exports named after it.
+// Instances and attachments as the rest of this folder sees them. An instance is a record of a machine that its user
+// runs himself: where it is and what it is called, so that volumes can be attached to it and their exports named after
+// it.
 
 import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
 import type { AttachmentStatus } from '#store/schema/vpc.ts'

@@ -1,4 +1,5 @@
-// Instances, as requests reach them: records of machines that their users run themselves, so that volumes can be attached.
+// Instances, as requests reach them: records of machines that their users run themselves, so that volumes can be
+// attached.
 
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
@@ -70,7 +71,7 @@ export function makeInstances(parts: VpcParts) {
     async create(context: Context, body: Static<typeof instancePrototype>) {
       const { accountId } = context.caller
       const wanted = parseInstancePrototype(body, region)
-      const group = await groupForNew(parts.resources, accountId, body.resource_group?.id ?? null)
+      const group = await groupForNew(parts.resources, 'instance', accountId, body.resource_group?.id ?? null)
       const place = newTarget('instance', { accountId, region, resourceGroupId: group.id })
       const grant = await iam.authorize(context.caller, 'is.instance.instance.create', place)
       const instance = await insert(context, grant, { ...wanted, resourceGroupId: group.id })
@@ -122,10 +123,20 @@ export function makeInstances(parts: VpcParts) {
         await outbox.append(tx, { type: 'vpc.instance.deletion-requested', accountId, initiatorId, instanceCrn })
         return found
       })
-      // Where a disk does not answer, the instance stays `deleting` and the reconciler goes on.
-      if (instance)
-        await finishInstance(parts, instance).catch((error: unknown) => parts.log.warn({ err: error }, 'later'))
+      if (instance) await finishOrLater(parts, instance)
     },
+  }
+}
+
+/**
+ * The deletion has been accepted: where a disk does not answer, the instance stays `deleting` and the reconciler goes
+ * on.
+ */
+async function finishOrLater(parts: VpcParts, instance: Instance): Promise<void> {
+  try {
+    await finishInstance(parts, instance)
+  } catch (error) {
+    parts.log.warn({ err: error, instanceId: instance.id }, 'an instance will be deleted in the background')
   }
 }
 

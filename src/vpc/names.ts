@@ -1,6 +1,6 @@
-// Names of VPC resources: the rule they follow, and names for what was made without one. Source: VPC API, `name` of each
-// prototype: lower-case letters, digits and single hyphens between them, 1 to 63; "if unspecified, the name will be a
-// hyphenated list of randomly-selected words".
+// Names of VPC resources: the rule they follow, and names for what was made without one. Source: VPC API, `name` of
+// each prototype: lower-case letters, digits and single hyphens between them, 1 to 63; "if unspecified, the name will
+// be a hyphenated list of randomly-selected words".
 
 import { Fault } from '#base/fault.ts'
 import type { Random } from '#base/random.ts'

@@ -43,8 +43,8 @@ async function serve(parts: VpcParts, { attachment, volume }: AttachmentWork): P
 }
 
 /**
- * After an export was added: whoever detached meanwhile has removed it before it came, so it goes again. He marked the row
- * before he removed the export, so either this sees the mark or his removal comes after.
+ * After an export was added: whoever detached meanwhile has removed it before it came, so it goes again. He marked the
+ * row before he removed the export, so either this sees the mark or his removal comes after.
  */
 export async function withdrawIfEnded(parts: VpcParts, attachment: AttachmentView): Promise<boolean> {
   const status = await attachmentStatus(parts.database.reads, attachment.id)
@@ -65,7 +65,9 @@ export async function finishDetach(parts: VpcParts, attachment: AttachmentView):
   })
 }
 
-/** VPC API, `delete_volume_on_instance_delete`: the volume goes when its instance does, not when it is only detached. */
+/**
+ * VPC API, `delete_volume_on_instance_delete`: the volume goes when its instance does, not when it is only detached.
+ */
 async function deleteWithInstance(parts: VpcParts, tx: Tx, attachment: AttachmentView): Promise<void> {
   const { accountId, instanceId, volumeId, volume } = attachment
   if (!(await isInstanceEnding(tx, instanceId)) || !(await requestFlaggedDeletion(tx, volumeId))) return

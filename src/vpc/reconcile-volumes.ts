@@ -17,6 +17,7 @@ import {
 import { blockStorageOf, volumeSpec } from './volume.ts'
 import type { Volume } from './volume.ts'
 import { statusEvent } from './volume-event.ts'
+import { returnVolumeKey } from './volume-key.ts'
 import { keyReason } from './volume-state.ts'
 import type { StatusReason } from './volume-state.ts'
 
@@ -84,15 +85,15 @@ async function giveUp(parts: VpcParts, volume: Volume, failure: StatusReason): P
 }
 
 /**
- * In this order: while there is an image there is a registration, and while there is a registration there is a row. A stop
- * between two lines leaves a row in its phase, and the next pass says all of it again. An abandoned row never had an
- * image, since only `keyed` ones get one.
+ * In this order: while there is an image there is a registration, and while there is a registration there is a row. A
+ * stop between two lines leaves a row in its phase, and the next pass says all of it again. An abandoned row never had
+ * an image, since only `keyed` ones get one.
  */
 async function remove(parts: VpcParts, volume: Volume): Promise<void> {
-  const { id, accountId, crn: volumeCrn, keyCrn, phase } = volume
+  const { id, accountId, crn: volumeCrn, phase } = volume
   if (phase !== 'deleting' && phase !== 'abandoned') return
   if (phase === 'deleting') await parts.disk.deleteVolume(id)
-  await parts.kms.unregister({ keyCrn, resourceCrn: volumeCrn, as: blockStorageOf(accountId) })
+  await returnVolumeKey(parts.kms, volume)
   await parts.database.transaction(async (tx) => {
     if (!(await removeVolume(tx, id, phase))) return
     if (phase === 'deleting') await parts.outbox.append(tx, { type: 'vpc.volume.deleted', accountId, volumeCrn })

@@ -1,5 +1,5 @@
-// SQL of attachments, for requests and for the end of what they began. An attachment belongs to its instance: a grant on
-// the instance is leave for it.
+// SQL of attachments, for requests and for the end of what they began. An attachment belongs to its instance: a grant
+// on the instance is leave for it.
 
 import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
 import type { Reads, Tx } from '#store/database.ts'

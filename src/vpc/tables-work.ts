@@ -1,6 +1,6 @@
-// SQL of background work, across accounts: what a request was granted is carried to its end, and what the owners of keys
-// decide is followed. No caller is there to ask IAM for, and nothing that is read here reaches one. Every change is
-// conditional on the phase it starts from, so a pass that is late, repeated or doubled changes nothing.
+// SQL of background work, across accounts: what a request was granted is carried to its end, and what the owners of
+// keys decide is followed. No caller is there to ask IAM for, and nothing that is read here reaches one. Every change
+// is conditional on the phase it starts from, so a pass that is late, repeated or doubled changes nothing.
 
 import type { VolumeId } from '#base/id.ts'
 import type { KeyStanding } from '#kms/port.ts'
@@ -106,7 +106,9 @@ export async function keysInUse(reads: Reads, region: string, after: KeyOfAccoun
   return rows.map(({ least, greatest, ...key }) => ({ ...key, standings: [least, greatest] }))
 }
 
-/** Notes the standing on the account's volumes under the key; gives those where it was another, as they were and are. */
+/**
+ * Notes the standing on the account's volumes under the key; gives those where it was another, as they were and are.
+ */
 export async function noteStanding(
   tx: Tx,
   key: KeyOfAccount,

@@ -32,8 +32,8 @@ const collectionTarget = (kind: Kind, accountId: string, region: string): Target
 })
 
 /**
- * The places that the caller may see, in their order. A caller who may see none of them, and may not list the collection
- * as such either, is refused: an empty list would say that there is nothing.
+ * The places that the caller may see, in their order. A caller who may see none of them, and may not list the
+ * collection as such either, is refused: an empty list would say that there is nothing.
  */
 export async function visibleOf<P extends Place>(
   iam: IamPort,

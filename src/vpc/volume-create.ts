@@ -29,7 +29,7 @@ import type { NewVolume } from './volume-prototype.ts'
 
 export async function createVolume(parts: VpcParts, context: Context, wanted: NewVolume): Promise<Volume> {
   const { accountId } = context.caller
-  const group = await groupForNew(parts.resources, accountId, wanted.resourceGroupId)
+  const group = await groupForNew(parts.resources, 'volume', accountId, wanted.resourceGroupId)
   const place = { accountId, region: parts.region, resourceGroupId: group.id }
   const grant = await parts.iam.authorize(context.caller, 'is.volume.volume.create', newTarget('volume', place))
 

@@ -34,9 +34,9 @@ export function checkKeyCrn(text: string): string {
 }
 
 /**
- * A data key for the volume, wrapped under the root key and registered on it in one step of the key manager's. Throws the
- * VPC API's own refusal when the key manager refuses; any other failure comes through as it is, and then nobody knows
- * whether there is a registration.
+ * A data key for the volume, wrapped under the root key and registered on it in one step of the key manager's. Throws
+ * the VPC API's own refusal when the key manager refuses; any other failure comes through as it is, and then nobody
+ * knows whether there is a registration.
  */
 export async function requestVolumeKey(kms: KmsPort, volume: Volume): Promise<WrappedDataKey> {
   const as = blockStorageOf(volume.accountId)
@@ -44,6 +44,19 @@ export async function requestVolumeKey(kms: KmsPort, volume: Volume): Promise<Wr
     return await kms.createDataKey({ keyCrn: volume.keyCrn, resourceCrn: volume.crn, as })
   } catch (cause) {
     throw refusal(cause, volume) ?? cause
+  }
+}
+
+/**
+ * The other end: the registration goes, if there is one. A name that the key manager cannot read was never registered
+ * under; a request that stopped before it was asked may have left such a one.
+ */
+export async function returnVolumeKey(kms: KmsPort, volume: Volume): Promise<void> {
+  const as = blockStorageOf(volume.accountId)
+  try {
+    await kms.unregister({ keyCrn: volume.keyCrn, resourceCrn: volume.crn, as })
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'invalid') throw error
   }
 }
 
@@ -81,8 +94,9 @@ function invalidKey(cause: Fault): KeyRefused {
 }
 
 /**
- * VPC docs, "Establishing service-to-service authorizations": the authorization is made in the account that owns the key,
- * with the role Reader of the key manager. (Across accounts they add AuthorizationDelegator, which nothing here needs.)
+ * VPC docs, "Establishing service-to-service authorizations": the authorization is made in the account that owns the
+ * key, with the role Reader of the key manager. (Across accounts they add AuthorizationDelegator, which nothing here
+ * needs.)
  */
 function missingAuthorization(cause: Fault, volume: Volume): string {
   const owner =

@@ -47,8 +47,8 @@ const statusOfPhase = {
 export type VolumeAction = 'attach' | 'connect' | 'delete' | 'update'
 
 /**
- * VPC API, "Delete a volume": available or failed, and by the encryption pages unusable too. "Create a volume attachment":
- * available only. Names and tags may change at any time but on the way out.
+ * VPC API, "Delete a volume": available or failed, and by the encryption pages unusable too. "Create a volume
+ * attachment": available only. Names and tags may change at any time but on the way out.
  */
 export const allowedIn = {
   attach: ['available'],
@@ -66,7 +66,10 @@ export const mayInStatus = (action: VolumeAction, status: VolumeStatus): boolean
 export const healthOf = (status: VolumeStatus): 'ok' | 'inapplicable' =>
   status === 'available' ? 'ok' : 'inapplicable'
 
-/** VPC API, `attachment_state`: `unusable` is a volume that cannot be attached to any instance. An attached one stays so. */
+/**
+ * VPC API, `attachment_state`: `unusable` is a volume that cannot be attached to any instance. An attached one stays
+ * so.
+ */
 export function attachmentStateOf(truth: VolumeTruth, attached: boolean): 'attached' | 'unattached' | 'unusable' {
   if (attached) return 'attached'
   return statusOf(truth) === 'unusable' ? 'unusable' : 'unattached'

@@ -1,5 +1,5 @@
-// Block storage: volumes whose keys may be another account's, and the machines that they are attached to. A function of its
-// ports; compose.ts puts it together with the rest.
+// Block storage: volumes whose keys may be another account's, and the machines that they are attached to. A function
+// of its ports; compose.ts puts it together with the rest.
 
 import type { Consumer } from '#events/dispatcher.ts'
 import { makeAttachments } from './attachments.ts'

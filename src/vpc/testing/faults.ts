@@ -1,5 +1,5 @@
-// Failures on schedule: the n-th effect fails before or after it happens, and then either the process goes on (an answer
-// was lost) or it stops there (nothing that it would have done afterwards happens until it is started again).
+// Failures on schedule: the n-th effect fails before or after it happens, and then either the process goes on (an
+// answer was lost) or it stops there (nothing that it would have done afterwards happens until it is started again).
 
 import { Fault } from '#base/fault.ts'
 import type { Database } from '#store/database.ts'

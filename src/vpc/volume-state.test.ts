@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { keyReason, mayInStatus, servingStandings, statusOf } from './volume-state.ts'
+
+const phases = ['requested', 'abandoned', 'keyed', 'formatted', 'failed', 'deleting'] as const
+const standings = ['usable', 'expired', 'disabled', 'deleted', 'unauthorized'] as const
+const actions = ['attach', 'connect', 'delete', 'update'] as const
+
+test('phase and standing make the status, and the status what may be done', () => {
+  const table = phases.flatMap((phase) =>
+    standings.map((keyStanding) => {
+      const status = statusOf({ phase, keyStanding })
+      return `${phase} ${keyStanding}: ${status}, may ${actions.filter((action) => mayInStatus(action, status)).join(' ')}`
+    }),
+  )
+  const same = (phase: string, what: string) => standings.map((standing) => `${phase} ${standing}: ${what}`)
+  assert.deepEqual(table, [
+    ...same('requested', 'pending, may update'),
+    ...same('abandoned', 'pending_deletion, may '),
+    ...same('keyed', 'pending, may update'),
+    'formatted usable: available, may attach connect delete update',
+    'formatted expired: available, may attach connect delete update',
+    'formatted disabled: unusable, may delete update',
+    'formatted deleted: unusable, may delete update',
+    'formatted unauthorized: unusable, may delete update',
+    ...same('failed', 'failed, may delete update'),
+    ...same('deleting', 'pending_deletion, may '),
+  ])
+})
+
+test('a standing has a reason exactly where it keeps a volume from serving', () => {
+  for (const standing of standings) {
+    const serves = servingStandings.some((one) => one === standing)
+    assert.equal(keyReason(standing) === null, serves, standing)
+    assert.equal(statusOf({ phase: 'formatted', keyStanding: standing }) === 'available', serves, standing)
+  }
+})

@@ -1,0 +1,244 @@
+// Everything that changes the world, with every single effect failing before and after it happens, and with the process
+// stopping there: once the trouble is over and the reconcilers have run, what is there agrees with itself.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Fault } from '#base/fault.ts'
+import type { Plan } from './testing/faults.ts'
+import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
+import type { World } from './testing/world.ts'
+
+/** Rows, registrations, images and exports say the same, and another pass has nothing to do. */
+async function assertWhole(world: World, about: string): Promise<void> {
+  const { reads } = world.database
+  const volumes = await reads.selectFrom('vpc_volume').select(['id', 'crn', 'phase', 'wrapped_data_key']).execute()
+  const attachments = await reads.selectFrom('vpc_attachment').select(['id', 'volume_id', 'status']).execute()
+  const phases = volumes.map(({ phase }) => phase)
+  assert.ok(
+    phases.every((phase) => phase === 'formatted'),
+    `${about}: phases ${phases}`,
+  )
+  assert.deepEqual([...world.kms.registrations.keys()].sort(), volumes.map(({ crn }) => crn).sort(), about)
+  assert.deepEqual([...world.disk.images.keys()].sort(), volumes.map(({ id }) => id).sort(), about)
+  for (const { id, wrapped_data_key: wrapped } of volumes) {
+    assert.deepEqual(world.disk.images.get(id)?.wrappedDataKey, wrapped, `${about}: the image opens with the row's key`)
+  }
+  assert.ok(
+    attachments.every(({ status }) => status === 'attached'),
+    about,
+  )
+  const served = attachments.map(({ id, volume_id }) => [id, volume_id])
+  assert.deepEqual([...world.disk.exports].sort(), served.sort(), about)
+  const before = await world.events()
+  await world.pass()
+  assert.deepEqual(await world.events(), before, `${about}: a second sweep changes nothing`)
+}
+
+const kinds = ['fails', 'stops'] as const
+const whens = ['before', 'after'] as const
+
+/** Runs the workflow with each effect struck in each way, until there is no further effect to strike. */
+async function struckEverywhere(
+  prepare: (world: World) => Promise<() => Promise<unknown>>,
+  afterwards: (world: World) => Promise<void>,
+): Promise<number> {
+  let strikes = 0
+  for (const kind of kinds) {
+    for (const when of whens) {
+      for (let at = 1; ; at++) {
+        await using world = await makeWorld()
+        const run = await prepare(world)
+        await world.settle()
+        const plan: Plan = { at, when, kind }
+        world.faults.schedule(plan)
+        await run()
+        await world.pass()
+        const { happened } = world.faults
+        await world.settle()
+        await assertWhole(world, JSON.stringify(plan))
+        await afterwards(world)
+        if (!happened) break
+        strikes++
+      }
+    }
+  }
+  return strikes
+}
+
+const volumeIn = async (world: World) => {
+  const { body } = await world.call('POST', '/v1/volumes', { body: volumeBody({ name: 'v' }) })
+  return `/v1/volumes/${body.id}`
+}
+
+const attachedIn = async (world: World, flagged: boolean) => {
+  const volume = await volumeIn(world)
+  await world.settle()
+  const { body: instance } = await world.call('POST', '/v1/instances', { body: { zone: { name: 'us-south-3' } } })
+  const path = `/v1/instances/${instance.id}`
+  const body = { volume: { id: volume.split('/').at(-1) }, delete_volume_on_instance_delete: flagged }
+  const attach = () => world.call('POST', `${path}/volume_attachments`, { body })
+  return { volume, path, attach }
+}
+
+test('creating ends in an available volume or in nothing', async () => {
+  const strikes = await struckEverywhere(
+    async (world) => () => world.call('POST', '/v1/volumes', { body: volumeBody({ name: 'v' }) }),
+    async (world) => {
+      const { body } = await world.call('GET', '/v1/volumes')
+      assert.ok(body.volumes.every((volume: { status: string }) => volume.status === 'available'))
+      if (body.total_count > 0) return
+      const again = await world.call('POST', '/v1/volumes', { body: volumeBody({ name: 'v' }) })
+      assert.equal(again.status, 201, 'the name is free again')
+    },
+  )
+  assert.ok(strikes >= 4 * 5, `${strikes} strikes`)
+})
+
+test('a request that is refused leaves nothing', async () => {
+  await struckEverywhere(
+    async (world) => {
+      world.kms.unauthorized.add('b'.repeat(32))
+      return () => world.call('POST', '/v1/volumes', { body: volumeBody() })
+    },
+    async (world) => {
+      assert.equal((await world.call('GET', '/v1/volumes')).body.total_count, 0)
+      assert.equal(world.kms.registrations.size, 0)
+    },
+  )
+})
+
+test('deleting ends in nothing, or the volume is as it was', async () => {
+  await struckEverywhere(
+    async (world) => {
+      const path = await volumeIn(world)
+      return () => world.call('DELETE', path)
+    },
+    async (world) => {
+      const { body } = await world.call('GET', '/v1/volumes')
+      assert.ok(body.volumes.every((volume: { status: string }) => volume.status === 'available'))
+    },
+  )
+})
+
+test('attaching and detaching end in an export or in none', async () => {
+  await struckEverywhere(
+    async (world) => (await attachedIn(world, false)).attach,
+    async () => {},
+  )
+  await struckEverywhere(
+    async (world) => {
+      const { path, attach } = await attachedIn(world, false)
+      const { body } = await attach()
+      return () => world.call('DELETE', `${path}/volume_attachments/${body.id}`)
+    },
+    async (world) => assert.equal((await world.call('GET', '/v1/volumes')).body.total_count, 1),
+  )
+})
+
+test('deleting an instance takes its flagged volume along, or neither goes', async () => {
+  await struckEverywhere(
+    async (world) => {
+      const { path, attach } = await attachedIn(world, true)
+      await attach()
+      return () => world.call('DELETE', path)
+    },
+    async (world) => {
+      const volumes = (await world.call('GET', '/v1/volumes')).body.total_count
+      assert.equal(volumes, (await world.call('GET', '/v1/instances')).body.total_count)
+    },
+  )
+})
+
+test('a request that outlives its patience takes its registration back', async () => {
+  await using world = await makeWorld()
+  const { createDataKey } = world.kms.port
+  world.kms.port.createDataKey = async (request) => {
+    await world.settle()
+    return await createDataKey(request)
+  }
+  const answer = await world.call('POST', '/v1/volumes', { body: volumeBody() })
+  assert.equal(answer.status, 503)
+  assert.equal(world.kms.registrations.size, 0)
+  await assertWhole(world, 'given up')
+})
+
+test('a registration without a volume is swept, others are left alone', async () => {
+  await using world = await makeWorld()
+  await volumeIn(world)
+  const foreign = [
+    `crn:v1:bluemix:public:is:eu-de-1:a/${'b'.repeat(32)}::volume:r010-x`,
+    `crn:v1:bluemix:public:is:us-south:a/${'b'.repeat(32)}::snapshot:r006-x`,
+  ]
+  const orphan = `crn:v1:bluemix:public:is:us-south-1:a/${'c'.repeat(32)}::volume:r006-x`
+  for (const crn of [...foreign, orphan]) world.kms.registrations.set(crn, keyOfA)
+  await world.pass()
+  assert.equal(world.kms.registrations.has(orphan), false)
+  assert.equal(world.kms.registrations.size, 1 + foreign.length)
+})
+
+test('pending does not last for ever: a disk that never answers fails the volume, and it can be deleted', async () => {
+  await using world = await makeWorld()
+  const path = await volumeIn(world)
+  const { createVolume } = world.disk.port
+  world.disk.port.createVolume = () => Promise.reject(new Error('broken'))
+  await world.pass()
+  assert.equal((await world.call('GET', path)).body.status, 'pending')
+  await world.longAfter()
+  const { body } = await world.call('GET', path)
+  assert.equal(body.status, 'failed')
+  assert.equal(body.status_reasons[0].code, 'volume_creation_timed_out')
+  world.disk.port.createVolume = createVolume
+  assert.equal((await world.call('DELETE', path)).status, 204)
+  await world.settle()
+  await assertWhole(world, 'after the failure')
+})
+
+test('a key that is withdrawn before the image is made fails the volume, with the reason', async () => {
+  await using world = await makeWorld()
+  const path = await volumeIn(world)
+  world.kms.put(keyOfA, 'disabled')
+  world.disk.refusal = new Fault('conflict', 'the key is not active')
+  await world.pass()
+  const { body } = await world.call('GET', path)
+  assert.deepEqual([body.status, body.status_reasons[0].code], ['failed', 'encryption_key_disabled'])
+})
+
+test('an export that is added while its attachment ends does not stay', async () => {
+  await using world = await makeWorld()
+  const { path, attach } = await attachedIn(world, false)
+  const { body } = await attach()
+  const { addExport } = world.disk.port
+  world.disk.port.addExport = async (spec) => {
+    world.disk.port.addExport = addExport
+    assert.equal((await world.call('DELETE', `${path}/volume_attachments/${body.id}`)).status, 204)
+    await addExport(spec)
+  }
+  await world.pass()
+  await assertWhole(world, 'detached under way')
+})
+
+test('an image that comes after its volume was given up and deleted goes again', async () => {
+  await using world = await makeWorld()
+  const path = await volumeIn(world)
+  const { createVolume } = world.disk.port
+  world.disk.port.createVolume = async (spec) => {
+    world.disk.port.createVolume = () => Promise.reject(new Fault('invalid', 'no'))
+    await world.pass()
+    assert.equal((await world.call('DELETE', path)).status, 204)
+    await world.pass()
+    await createVolume(spec)
+  }
+  await world.pass()
+  assert.equal((await world.call('GET', path)).status, 404)
+  await assertWhole(world, 'formatted too late')
+})
+
+test('a request that stopped before it asked for a key frees its name, whatever key it named', async () => {
+  await using world = await makeWorld()
+  world.faults.schedule({ at: 1, when: 'after', kind: 'stops' })
+  await world.call('POST', '/v1/volumes', { body: volumeBody({ name: 'v' }) })
+  world.kms.port.unregister = () => Promise.reject(new Fault('invalid', 'unreadable', { reason: 'key_crn_invalid' }))
+  await world.settle()
+  await assertWhole(world, 'freed')
+  assert.equal((await world.call('POST', '/v1/volumes', { body: volumeBody({ name: 'v' }) })).status, 201)
+})
