@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests and the tour drive the product with: real NBD and LUKS tools from Debian, and the Key Protect
-# SDK, which lives in a folder of its own because it needs an older SDK core. Does nothing where everything is there.
+# Installs what the tests and the tour drive the product with: real NBD and LUKS tools and a PKCS#11 token in software from
+# Debian, and the Key Protect SDK, which lives in a folder of its own because it needs an older SDK core. Does nothing where everything is there.
 #
 #   sh scripts/needs.sh nbd     an NBD client (libnbd), for the tour
 #   sh scripts/needs.sh test    all that the tests use
@@ -18,6 +18,7 @@ if [ "${1:-test}" = test ]; then
   need qemu-io qemu-utils
   need cryptsetup cryptsetup-bin
   need curl curl
+  need softhsm2-util softhsm2
 fi
 
 if [ -n "$missing" ]; then

@@ -5,17 +5,36 @@ import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { TSchema } from 'typebox'
 import type { Contract, Operation } from '#base/contract.ts'
-import { identityContract, policyContract } from '#iam/contract.ts'
-import { kmsContract } from '#kms/contract.ts'
+import { identityContract } from '#iam/contract-identity.ts'
+import { operatorContract } from '#iam/contract-operator.ts'
+import { tokenContract } from '#iam/contract-tokens.ts'
+import { explainContract } from '#iam/contract-access.ts'
+import { policyContract } from '#iam/contract.ts'
+import { kmsContract, rotationContract } from '#kms/contract.ts'
+import { auditContract } from '#audit/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
+import { clockContract } from '../src/clock-contract.ts'
 
 const documents: Readonly<Record<string, { readonly title: string; readonly contract: Contract }>> = {
-  iam: { title: 'Identity and access management', contract: { ...identityContract, ...policyContract } },
+  iam: {
+    title: 'Identity and access management',
+    contract: { ...tokenContract, ...identityContract, ...policyContract },
+  },
   resources: { title: 'Resource controller and resource manager', contract: resourcesContract },
   kms: { title: 'Key manager', contract: kmsContract },
   vpc: { title: 'Volumes and instances', contract: vpcContract },
-  keyward: { title: "Keyward's own operations", contract: connectionContract },
+  keyward: {
+    title: "Keyward's own operations",
+    contract: {
+      ...connectionContract,
+      ...auditContract,
+      ...explainContract,
+      ...rotationContract,
+      ...operatorContract,
+      ...clockContract,
+    },
+  },
 }
 
 /** File name to content, as committed. */

@@ -4,6 +4,7 @@
 
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { Fault } from '#base/fault.ts'
 import { makeHex32, makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import type { Iam } from '#iam/iam.ts'
@@ -75,7 +76,7 @@ export async function bootstrap(parts: {
       apiKey: account.apiKey,
     })
     await resources.groups.ensureDefault(account.id, account.resourceGroupId)
-    await resources.instances.ensureFirst({
+    await resources.creation.ensureFirst({
       guid: account.kmsInstanceId,
       account_id: account.id,
       name: 'Key Protect',
@@ -97,8 +98,32 @@ const newAccount = (name: string, random: Random): FirstAccount => ({
   kmsInstanceId: makeUuid(random),
 })
 
-/** Our own file, written whole or not at all. */
-const read = (path: string): Bootstrap => JSON.parse(readFileSync(path, 'utf8'))
+/** Our own file, written whole or not at all; whoever has edited it hears of it, for it may hold the only copy of a key. */
+function read(path: string): Bootstrap {
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw notAsWritten(path, cause)
+  }
+  if (!isBootstrap(content)) throw notAsWritten(path)
+  return content
+}
+
+const notAsWritten = (path: string, cause?: unknown): Fault =>
+  new Fault('unavailable', `${path} is not as it was written: mend it, or move it away`, { cause })
+
+function isBootstrap(content: unknown): content is Bootstrap {
+  const accounts = typeof content === 'object' && content !== null && 'accounts' in content ? content.accounts : null
+  return Array.isArray(accounts) && accounts.length > 0 && accounts.every(isAccount)
+}
+
+const accountFields = ['name', 'id', 'apiKey', 'resourceGroupId', 'kmsInstanceId'] as const
+
+const isAccount = (account: unknown): account is FirstAccount =>
+  typeof account === 'object' &&
+  account !== null &&
+  accountFields.every((field) => typeof Reflect.get(account, field) === 'string')
 
 function write(path: string, content: Bootstrap): void {
   const fresh = `${path}.new`

@@ -1,38 +1,63 @@
 // Roles to running parts: the only file that knows everybody. It builds in the order of need and closes in the reverse.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { systemClock } from '#base/clock.ts'
+import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import type { Log } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
-import { makeSealer } from '#crypto/sealed-record.ts'
+import { makeVirtualClock } from '#base/virtual-clock.ts'
+import type { VirtualClock } from '#base/virtual-clock.ts'
 import { startDiskPool } from '#disk/pool.ts'
 import type { DiskPool } from '#disk/pool.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeService } from '#edge/service.ts'
+import type { Service } from '#edge/service.ts'
+import { auditContract } from '#audit/contract.ts'
+import { auditRoutes } from '#audit/routes.ts'
+import { makeTrail } from '#audit/trail.ts'
+import { makeAudit } from '#events/audit.ts'
 import { startDispatcher } from '#events/dispatcher.ts'
 import type { Consumer, Dispatcher } from '#events/dispatcher.ts'
 import { makeOutbox } from '#events/outbox.ts'
-import { identityContract, policyContract } from '#iam/contract.ts'
+import { identityContract } from '#iam/contract-identity.ts'
+import { operatorContract } from '#iam/contract-operator.ts'
+import { tokenContract } from '#iam/contract-tokens.ts'
+import { explainContract } from '#iam/contract-access.ts'
+import { policyContract } from '#iam/contract.ts'
 import { makeIam } from '#iam/iam.ts'
-import { identityRoutes, policyRoutes } from '#iam/routes.ts'
-import { kmsContract } from '#kms/contract.ts'
+import { makeOperatorAccess } from '#iam/operator-access.ts'
+import type { OperatorPort } from '#iam/port.ts'
+import { makeOperator } from '#iam/operator.ts'
+import { identityRoutes, tokenRoutes } from '#iam/routes-identity.ts'
+import { operatorRoutes } from '#iam/routes-operator.ts'
+import { explainRoutes, policyRoutes } from '#iam/routes.ts'
+import { kmsContract, rotationContract } from '#kms/contract.ts'
+import { kmsAuditEvents } from '#kms/audit-events.ts'
+import { requireToken } from '#kms/instances.ts'
 import { makeKms } from '#kms/kms.ts'
 import type { Kms } from '#kms/kms.ts'
-import { kmsRoutes } from '#kms/routes.ts'
+import { kmsRoutes, rotationRoutes } from '#kms/routes.ts'
+import { holdMasterKey } from '#master-key/hold.ts'
+import { providerOf } from '#master-key/sources.ts'
+import { watchRotation } from '#master-key/watch.ts'
+import { operatorTokenHash } from './operator-token.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { makeResources } from '#resources/resources.ts'
 import { resourcesRoutes } from '#resources/routes.ts'
 import { holdDataFolder } from '#store/data-folder.ts'
 import { openSqlite } from '#store/sqlite.ts'
+import { notYetContract } from '#vpc/contract-not-yet.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
-import { connectionRoutes, vpcRoutes } from '#vpc/routes.ts'
+import { connectionRoutes, notYetRoutes, vpcRoutes } from '#vpc/routes.ts'
 import { makeVpc } from '#vpc/vpc.ts'
 import { accessSecret } from './access-secret.ts'
 import { bootstrap, endpointsAt } from './bootstrap.ts'
 import type { Endpoints, FirstAccount } from './bootstrap.ts'
+import { clockContract, clockRoutes } from './clock-contract.ts'
 import type { Config } from './config.ts'
-import { holdMasterKey } from './master-key.ts'
+import { sealedTables } from './sealed-tables.ts'
 
 export interface Running {
   readonly endpoints: Endpoints
@@ -45,20 +70,46 @@ export interface Running {
 export async function compose(config: Config, log: Log): Promise<Running> {
   await using parts = new AsyncDisposableStack()
   const clock = systemClock
+  const virtualClock = config.clock === 'virtual' ? makeVirtualClock(clock) : null
   const random = systemRandom
 
   const folder = holdDataFolder(config.dataFolder)
   parts.defer(() => folder.release())
+  if (folder.isNew) refuseLostDatabase(folder.path)
   const database = await openSqlite(folder.databasePath)
   parts.defer(() => database.close())
-  const masterKey = parts.use(await holdMasterKey(config, folder.path, database, random))
-  const sealer = makeSealer(masterKey, random)
-  const outbox = makeOutbox(clock, random)
+  const providers = {
+    present: providerOf(config.masterKey, folder.path, random),
+    old: config.oldMasterKey && providerOf(config.oldMasterKey, folder.path, random),
+  }
+  const isMasterKeyInToken = providers.present.kind === 'pkcs11'
+  await requireToken(database.reads, isMasterKeyInToken)
+  const held = await holdMasterKey(providers, database, sealedTables)
+  const sealer = parts.use(held.ring)
+  const rotation = watchRotation({ database, tables: sealedTables, clock, log, held, providers })
+  parts.defer(() => rotation.stop())
+  const audit = makeAudit({ database, clock, random, log, events: kmsAuditEvents })
+  parts.defer(() => audit.close())
+  const outbox = makeOutbox(clock, random, audit.onEvent)
 
   let dispatcher: Dispatcher | null = null
 
-  const iam = await makeIam({ database, outbox, clock, random, sealer, log })
-  const kms = makeKms({ database, outbox, clock, random, sealer, log, iam: iam.port })
+  const policyPropagationMs = config.policyPropagationSeconds * 1000
+  const iam = await makeIam({ database, outbox, clock, random, sealer, log, policyPropagationMs })
+  parts.defer(() => iam.close())
+  const keyClock: Clock = virtualClock ?? clock
+  const kms = makeKms({
+    database,
+    outbox: makeOutbox(keyClock, random, audit.onEvent),
+    clock: keyClock,
+    realClock: clock,
+    random,
+    sealer,
+    log,
+    iam: iam.port,
+    isMasterKeyInToken,
+    audit,
+  })
   const meet = introduce(kms)
   const pool = await startDiskPool({
     dataFolder: folder.path,
@@ -77,7 +128,16 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   })
   parts.defer(() => pool.close())
   meet(pool)
-  const resources = makeResources({ database, outbox, clock, random, iam: iam.port, kms: kms.port })
+  const resources = makeResources({
+    database,
+    outbox,
+    clock,
+    random,
+    iam: iam.port,
+    kms: kms.port,
+    region: config.region,
+    searchables: [],
+  })
   const vpc = makeVpc({
     database,
     outbox,
@@ -91,14 +151,43 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     resources: resources.port,
   })
 
+  const operator = makeOperator({
+    ...iam,
+    random,
+    addDefaultGroup: (...group) => resources.groups.ensureDefault(...group),
+  })
+
+  const trail = makeTrail({ database, iam: iam.port, audit })
+
+  const operatorAccess = makeOperatorAccess(
+    await operatorTokenHash(folder.path, database, random),
+    iam.operatorThrottle,
+  )
+  const afterAdvance = async (): Promise<void> => {
+    await kms.sweep()
+    dispatcher?.wake('kms.leases')
+  }
+
   const server = makeServer({
     services: [
+      makeService({ dialect: 'identity', contract: tokenContract, routes: tokenRoutes(iam) }),
       makeService({ dialect: 'identity', contract: identityContract, routes: identityRoutes(iam) }),
+      makeService({
+        dialect: 'identity',
+        contract: operatorContract,
+        routes: operatorRoutes(operator),
+        operator: operatorAccess,
+      }),
       makeService({ dialect: 'policy', contract: policyContract, routes: policyRoutes(iam) }),
+      makeService({ dialect: 'policy', contract: explainContract, routes: explainRoutes(iam) }),
       makeService({ dialect: 'resources', contract: resourcesContract, routes: resourcesRoutes(resources) }),
-      makeService({ dialect: 'kms', contract: kmsContract, routes: kmsRoutes(kms) }),
+      makeService({ dialect: 'kms', contract: kmsContract, routes: kmsRoutes(kms), watch: kms.watch }),
+      makeService({ dialect: 'kms', contract: rotationContract, routes: rotationRoutes(kms) }),
       makeService({ dialect: 'vpc', contract: vpcContract, routes: vpcRoutes(vpc), checkQuery: vpc.checkQuery }),
+      makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
+      makeService({ dialect: 'vpc', contract: auditContract, routes: auditRoutes(trail) }),
+      ...(virtualClock ? [clockService(virtualClock, afterAdvance, operatorAccess)] : []),
     ],
     iam: iam.port,
     log,
@@ -125,21 +214,47 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     database,
     clock,
     log,
-    consumers: [leasesConsumer(kms), ...resources.consumers, ...vpc.consumers],
+    consumers: [
+      leasesConsumer(kms),
+      sweepsConsumer(kms),
+      ...iam.consumers,
+      ...resources.consumers,
+      ...vpc.consumers,
+    ].map((consumer) => ({
+      ...consumer,
+      reconcile: () => audit.outside(() => consumer.reconcile()),
+    })),
   })
   parts.defer(() => dispatcher?.stop())
   const running = parts.move()
   return { endpoints, dataFolder: folder.path, firstAccounts, close: () => running.disposeAsync() }
 }
 
+const clockService = (clock: VirtualClock, afterwards: () => Promise<void>, operator: OperatorPort): Service =>
+  makeService({ dialect: 'identity', contract: clockContract, routes: clockRoutes(clock, afterwards), operator })
+
 /** Leases under keys that have expired, and leases whose authorization has gone. */
 const leasesConsumer = (kms: Kms): Consumer => ({
   name: 'kms.leases',
-  types: ['iam.policy.deleted', 'kms.key.expired'],
+  types: [
+    'iam.policy.deleted',
+    'iam.policy.updated',
+    'iam.role.updated',
+    'iam.access-settings.updated',
+    'kms.key.expired',
+    'kms.key.moved',
+  ],
   async reconcile() {
     await kms.expireKeys()
     await kms.recheckLeases()
   },
+})
+
+/** What the clock makes due: it is looked at now and then, and at once where somebody may have set a date. */
+const sweepsConsumer = (kms: Kms): Consumer => ({
+  name: 'kms.sweeps',
+  types: ['kms.key.created', 'kms.key.policy-set'],
+  reconcile: kms.sweep,
 })
 
 /**
@@ -155,6 +270,13 @@ function introduce(kms: Kms): (pool: DiskPool) => void {
     for (const holder of holders) if (!known.has(holder.holderId)) kms.holders.registerHolder(holder)
     known = present
   }
+}
+
+/** Images without their database are volumes that nobody could open again: a new one over them would hide the loss. */
+function refuseLostDatabase(folder: string): void {
+  const volumes = join(folder, 'volumes')
+  if (!existsSync(volumes) || readdirSync(volumes).length === 0) return
+  throw new Fault('unavailable', `${volumes} holds volumes, but their database is missing or empty`)
 }
 
 async function listen(server: ReturnType<typeof makeServer>, config: Config): Promise<number> {

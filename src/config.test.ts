@@ -13,9 +13,12 @@ test('parseConfig() has a default for everything and stays on loopback', () => {
     publicUrl: null,
     region: 'us-south',
     masterKey: { from: 'file', path: null },
+    oldMasterKey: null,
     diskProcessCount: 2,
     nbdPort: 10_809,
+    policyPropagationSeconds: 0,
     logLevel: 'info',
+    clock: 'system',
     checkReplies: false,
   })
 })
@@ -35,6 +38,10 @@ const refused: readonly [string, string[], Record<string, string>, RegExp][] = [
   ['a public host without TLS', ['--host', '0.0.0.0'], {}, /--tls-cert and --tls-key, or say --insecure/],
   ['half of TLS', ['--tls-cert', 'c.pem'], {}, /go together/],
   ['a public URL that is none', ['--public-url', 'keyward.example'], {}, /--public-url/],
+  ['a public URL with a password', ['--public-url', 'http://u:p@h/'], {}, /nothing else/],
+  ['an address that is none', ['--host', '127.999.1.1'], {}, /reachable from elsewhere/],
+  ['an empty folder name', ['--data', ''], {}, /--data \(KEYWARD_DATA\) is empty/],
+  ['a switch that is neither', [], { KEYWARD_INSECURE: 'banana' }, /KEYWARD_INSECURE is a switch/],
   ['a region that is none', ['--region', 'mars'], {}, /--region/],
   ['an unknown level', ['--log-level', 'loud'], {}, /--log-level loud/],
   ['two master keys', ['--master-key-file', 'k'], { KEYWARD_MASTER_KEY: 'x' }, /both set/],
@@ -47,6 +54,7 @@ for (const [what, args, environment, message] of refused) {
 
 test('parseConfig() lets a public host through with TLS or --insecure', () => {
   assert.ok(parse(['--host', '0.0.0.0', '--insecure']))
+  assert.ok(parse(['--host', '0.0.0.0'], { KEYWARD_INSECURE: 'yes' }))
   assert.ok(parse(['--host', '0.0.0.0', '--tls-cert', 'c', '--tls-key', 'k']))
 })
 

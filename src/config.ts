@@ -1,10 +1,14 @@
 // Settings: flags before environment variables before defaults; parsed once, frozen; what is not known is refused.
 // This file is given the arguments and the environment; main.ts alone reads them.
 
+import { isIPv4 } from 'node:net'
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionDescriptor } from 'node:util'
 import { Fault } from '#base/fault.ts'
+import { policyPropagationSecondsMax } from '#base/limits.ts'
 import type { LogLevel } from '#base/log.ts'
+import { masterKeySource, oldMasterKeySource, secretVariables } from './config-master-key.ts'
+import type { MasterKeySource } from './config-master-key.ts'
 
 export interface Config {
   readonly dataFolder: string
@@ -14,13 +18,17 @@ export interface Config {
   readonly tls: { readonly certPath: string; readonly keyPath: string } | null
   readonly publicUrl: string | null
   readonly region: string
-  readonly masterKey:
-    | { readonly from: 'file'; readonly path: string | null }
-    | { readonly from: 'value'; readonly text: string }
+  readonly masterKey: MasterKeySource
+  /** Where the key is that `masterKey` replaces; null when nothing is to be replaced. */
+  readonly oldMasterKey: MasterKeySource | null
   readonly diskProcessCount: number
   /** The first of the ports on which the disk processes listen; 0 lets the system choose. */
   readonly nbdPort: number
+  /** How long a change of a policy takes to count: 0 but for tests of clients that are to bear it. */
+  readonly policyPropagationSeconds: number
   readonly logLevel: LogLevel
+  /** By which keys expire, rotate and wait. A virtual one is set forward by the operator. */
+  readonly clock: 'system' | 'virtual'
   readonly checkReplies: boolean
 }
 
@@ -39,13 +47,46 @@ export const settings = {
   'public-url': { type: 'string', variable: 'KEYWARD_PUBLIC_URL', help: 'how clients reach this server (as they say)' },
   region: { type: 'string', variable: 'KEYWARD_REGION', help: 'the region that this server is (us-south)' },
   'master-key-file': { type: 'string', variable: 'KEYWARD_MASTER_KEY_FILE', help: 'master key (<data>/master.key)' },
+  'passphrase-file': {
+    type: 'string',
+    variable: 'KEYWARD_PASSPHRASE_FILE',
+    help: 'passphrase in the place of a master key',
+  },
+  'pkcs11-module': {
+    type: 'string',
+    variable: 'KEYWARD_PKCS11_MODULE',
+    help: 'library of the token with the master key',
+  },
+  'pkcs11-token': { type: 'string', variable: 'KEYWARD_PKCS11_TOKEN', help: 'label of the token' },
+  'pkcs11-pin-file': { type: 'string', variable: 'KEYWARD_PKCS11_PIN_FILE', help: 'PIN of the token' },
+  'old-master-key-file': {
+    type: 'string',
+    variable: 'KEYWARD_OLD_MASTER_KEY_FILE',
+    help: 'master key that is to be replaced',
+  },
+  'old-passphrase-file': {
+    type: 'string',
+    variable: 'KEYWARD_OLD_PASSPHRASE_FILE',
+    help: 'passphrase that is to be replaced',
+  },
+  'old-pkcs11': {
+    type: 'boolean',
+    variable: 'KEYWARD_OLD_PKCS11',
+    help: 'the pkcs11 settings are those of the key to replace',
+  },
   'disk-processes': { type: 'string', variable: 'KEYWARD_DISK_PROCESSES', help: 'data plane processes (one per core)' },
   'nbd-port': { type: 'string', variable: 'KEYWARD_NBD_PORT', help: 'first NBD port, 0 for any (10809)' },
+  'policy-propagation-seconds': {
+    type: 'string',
+    variable: 'KEYWARD_POLICY_PROPAGATION_SECONDS',
+    help: 'delay before policies count, for tests (0)',
+  },
   'log-level': {
     type: 'string',
     variable: 'KEYWARD_LOG_LEVEL',
     help: 'trace, debug, info, warn, error, silent (info)',
   },
+  clock: { type: 'string', variable: 'KEYWARD_CLOCK', help: 'of keys: system, or virtual for rehearsals (system)' },
   'check-replies': {
     type: 'boolean',
     variable: 'KEYWARD_CHECK_REPLIES',
@@ -53,9 +94,6 @@ export const settings = {
   },
   help: { type: 'boolean', variable: 'KEYWARD_HELP', help: 'this text' },
 } as const satisfies Record<string, Setting>
-
-/** The one secret that may come by environment: as a flag it would stand in the process list. */
-const masterKeyVariable = 'KEYWARD_MASTER_KEY'
 
 type Name = keyof typeof settings
 type Values = Partial<Record<Name, string | boolean>>
@@ -67,17 +105,18 @@ export function parseConfig(
 ): Config | 'help' {
   const values: Values = { ...fromEnvironment(environment), ...fromArguments(args) }
   if (isTrue(values.help)) return 'help'
-  const text = (name: Name): string | null =>
-    typeof values[name] === 'string' && values[name] !== '' ? values[name] : null
+  const text = (name: Name): string | null => {
+    const value = values[name]
+    if (value === '') throw refusal(`--${name} (${settings[name].variable}) is empty`)
+    return typeof value === 'string' ? value : null
+  }
 
   const host = text('host') ?? '127.0.0.1'
   const tls = tlsOf(text('tls-cert'), text('tls-key'))
   if (!isLoopback(host) && !tls && !isTrue(values.insecure)) {
     throw refusal(`--host ${host} is reachable from elsewhere: give --tls-cert and --tls-key, or say --insecure`)
   }
-  const masterKeyText = environment[masterKeyVariable]
-  const masterKeyPath = text('master-key-file')
-  if (masterKeyText && masterKeyPath) throw refusal(`${masterKeyVariable} and --master-key-file are both set`)
+  const masterKeySettings = { environment, text, oldPkcs11: isTrue(values['old-pkcs11']) }
 
   return Object.freeze<Config>({
     dataFolder: text('data') ?? './keyward-data',
@@ -86,43 +125,63 @@ export function parseConfig(
     tls,
     publicUrl: publicUrl(text('public-url')),
     region: region(text('region') ?? 'us-south'),
-    masterKey: masterKeyText ? { from: 'value', text: masterKeyText } : { from: 'file', path: masterKeyPath },
+    masterKey: masterKeySource(masterKeySettings),
+    oldMasterKey: oldMasterKeySource(masterKeySettings),
     diskProcessCount: whole('disk-processes', text('disk-processes'), coreCount, 1, 256),
     nbdPort: whole('nbd-port', text('nbd-port'), 10_809, 0, 65_000),
+    policyPropagationSeconds: whole(
+      'policy-propagation-seconds',
+      text('policy-propagation-seconds'),
+      0,
+      0,
+      policyPropagationSecondsMax,
+    ),
     logLevel: logLevel(text('log-level') ?? 'info'),
+    clock: clockKind(text('clock') ?? 'system'),
     checkReplies: isTrue(values['check-replies']),
   })
 }
 
 export const helpText = (): string =>
   Object.entries(settings)
-    .map(([name, { variable, help }]) => `  --${name.padEnd(16)} ${variable.padEnd(24)} ${help}`)
+    .map(([name, { variable, help }]) => `  --${name.padEnd(27)} ${variable.padEnd(35)} ${help}`)
     .join('\n')
 
 function fromArguments(args: readonly string[]): Values {
   try {
     return parseArgs({ args: [...args], options: settings, strict: true, allowPositionals: false }).values
   } catch (cause) {
-    const sentence = cause instanceof Error ? (cause.message.split('. ', 1)[0] ?? '') : 'arguments are not understood'
-    throw new Fault('invalid', `${sentence}; --help lists the settings`, { cause })
+    const sentence =
+      cause instanceof Error ? (cause.message.split(/\. |\n/, 1)[0] ?? '') : 'arguments are not understood'
+    throw new Fault('invalid', `${sentence}; --help lists the settings`)
   }
 }
 
 function fromEnvironment(environment: Readonly<Record<string, string | undefined>>): Values {
   const byVariable = new Map(Object.entries(settings).map(([name, { variable }]) => [variable as string, name]))
-  const values: Record<string, string> = {}
+  const values: Record<string, string | boolean> = {}
   for (const [variable, value] of Object.entries(environment)) {
-    if (!variable.startsWith('KEYWARD_') || variable === masterKeyVariable || value === undefined) continue
+    if (!variable.startsWith('KEYWARD_') || secretVariables.has(variable) || value === undefined) continue
     const name = byVariable.get(variable)
     if (!name) throw refusal(`environment variable ${variable} is not a setting; --help lists them`)
-    values[name] = value
+    values[name] = isSwitch(name) ? switched(variable, value) : value
   }
   return values
 }
 
-const isTrue = (value: string | boolean | undefined): boolean => value === true || value === 'true' || value === '1'
+const isSwitch = (name: string): boolean =>
+  Object.entries(settings).some(([n, s]) => n === name && s.type === 'boolean')
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+function switched(variable: string, value: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(value)) return true
+  if (/^(0|false|no|off|)$/i.test(value)) return false
+  throw refusal(`environment variable ${variable} is a switch: true or false`)
+}
+
+const isTrue = (value: string | boolean | undefined): boolean => value === true
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 
 function tlsOf(certPath: string | null, keyPath: string | null): Config['tls'] {
   if (certPath !== null && keyPath !== null) return { certPath, keyPath }
@@ -141,12 +200,20 @@ function publicUrl(text: string | null): string | null {
   if (text === null) return null
   const url = URL.canParse(text) ? new URL(text) : null
   if (!url || !/^https?:$/.test(url.protocol)) throw refusal('--public-url must be an http or https URL')
+  if (url.username || url.password || url.search || url.hash) {
+    throw refusal('--public-url must be scheme, host, port and path and nothing else')
+  }
   return url.href.replace(/\/+$/, '')
 }
 
 function region(text: string): string {
   if (!/^[a-z]{2}-[a-z]{2,6}$/.test(text)) throw refusal('--region must look like us-south')
   return text
+}
+
+function clockKind(text: string): Config['clock'] {
+  if (text === 'system' || text === 'virtual') return text
+  throw refusal('--clock must be system or virtual')
 }
 
 function logLevel(text: string): LogLevel {

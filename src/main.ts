@@ -3,10 +3,13 @@
 import { availableParallelism } from 'node:os'
 import { Fault } from '#base/fault.ts'
 import { makeLog } from '#base/log.ts'
+import { linux } from '#disk/system.ts'
+import { commandOf, commandsHelp } from './commands.ts'
 import { compose } from './compose.ts'
 import type { Running } from './compose.ts'
 import { helpText, parseConfig } from './config.ts'
 
+const oneLine = 'keyward: block storage whose keys may belong to someone else'
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 try {
@@ -22,10 +25,14 @@ try {
 async function main(): Promise<void> {
   // Files that we make are ours alone, whatever the shell's mask is.
   process.umask(0o077)
-  const config = parseConfig(process.argv.slice(2), process.env, availableParallelism())
-  if (config === 'help') return say(`keyward: block storage whose keys may belong to someone else\n\n${helpText()}`)
-
+  const args = process.argv.slice(2)
+  const command = commandOf(args)
+  const config = parseConfig(command?.args ?? args, process.env, availableParallelism())
+  if (config === 'help') return say(`${oneLine}\n\n${commandsHelp}\n\nsettings\n${helpText()}`)
   const log = makeLog(config.logLevel)
+  // The master key and root keys live in this process; its disk processes see to themselves.
+  if (!linux?.forbidCoreFiles()) log.warn('core files could not be forbidden')
+  if (command) return await command.run({ ...config, ...command.options }, say)
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'a bug of ours ends the process; what was acknowledged is safe')
     process.exit(1)

@@ -18,7 +18,7 @@ const writeLoop = [
 
 test('a volume of B lives and dies with the key of A', async (t) => {
   const folder = tempFolder(t)
-  const { a, b } = await startServer(t, folder)
+  const { a, b, advance } = await startServer(t, folder)
   const key = await makeRootKey(a)
 
   await t.test('without an authorization the refusal says what is missing and in whose account', async () => {
@@ -92,6 +92,9 @@ test('a volume of B lives and dies with the key of A', async (t) => {
   })
 
   await t.test('enabling it brings the volume back with its data', async () => {
+    const early = await a.kms(409, 'POST', `/keys/${key.id}/actions/enable`)
+    assert.equal(early.resources[0].reasons[0].code, 'REQ_TOO_EARLY_ERR')
+    await advance(30)
     await a.kms(204, 'POST', `/keys/${key.id}/actions/enable`)
     await volumeIs(b, volume.id, 'available')
     assert.equal(readBack(), text)

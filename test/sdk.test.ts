@@ -10,7 +10,7 @@ import ResourceManager from '@ibm-cloud/platform-services/resource-manager/v2.js
 import { IamAuthenticator } from 'ibm-cloud-sdk-core'
 import type { Json } from './harness/api.ts'
 import { projectFolder, startServer, tempFolder } from './harness/server.ts'
-import { authorization, keyEnvelope, makeRootKey, makeVolume } from './harness/story.ts'
+import { authorization, keyEnvelope } from './harness/story.ts'
 
 // Of another core than the others, in a folder of its own; its types are not on this project's path.
 const keyProtectRequire = createRequire(join(projectFolder, 'test/clients/key-protect/package.json'))
@@ -103,66 +103,3 @@ function keyProtect(endpoints: { iam: string; kms: string }, apikey: string): Js
   const authenticator = new keyProtectAuth.IamAuthenticator({ apikey, url: endpoints.iam })
   return new KeyProtectV2({ authenticator, serviceUrl: endpoints.kms })
 }
-
-test('ibm-key-protect: the life of a root key', async (t) => {
-  const { a, b, bootstrap } = await startServer(t, tempFolder(t))
-  const service = keyProtect(bootstrap.endpoints, a.account.apiKey)
-  const inside = { bluemixInstance: a.account.kmsInstanceId }
-
-  const created = await service.createKey({
-    ...inside,
-    body: bytes(keyEnvelope({ name: 'sdk-key', extractable: false })),
-  })
-  assert.equal(created.status, 201)
-  const [key] = created.result.resources
-  assert.equal(key.state, 1)
-  const one = { ...inside, id: key.id }
-
-  const listed = await service.getKeys(inside)
-  assert.deepEqual(
-    listed.result.resources.map((row: Json) => row.id),
-    [key.id],
-  )
-  assert.equal((await service.getKey(one)).result.resources[0].crn, key.crn)
-  assert.equal((await service.getKeyMetadata(one)).result.resources[0].name, 'sdk-key')
-
-  const plaintext = Buffer.from('a data key of thirty-two bytes..').toString('base64')
-  const aad = ['for this test']
-  const wrapped = await service.wrapKey({ ...one, keyActionWrapBody: bytes({ plaintext, aad }) })
-  const { ciphertext } = wrapped.result
-  const unwrapped = await service.unwrapKey({ ...one, keyActionUnwrapBody: bytes({ ciphertext, aad }) })
-  assert.equal(unwrapped.result.plaintext, plaintext)
-  assert.equal(unwrapped.result.ciphertext, undefined)
-  await assert.rejects(service.unwrapKey({ ...one, keyActionUnwrapBody: bytes({ ciphertext }) }), { status: 422 })
-
-  assert.equal((await service.rotateKey({ ...one, keyActionRotateBody: bytes({}) })).status, 204)
-  const old = await service.unwrapKey({ ...one, keyActionUnwrapBody: bytes({ ciphertext, aad }) })
-  assert.equal(old.result.plaintext, plaintext)
-  assert.ok(old.result.ciphertext && old.result.ciphertext !== ciphertext)
-  const versions = await service.getKeyVersions(one)
-  assert.equal(versions.result.metadata.collectionTotal, 2)
-
-  await a.expect(201, 'POST', '/v1/policies', { body: authorization(a, b) })
-  const volume = await makeVolume(b, key.crn)
-  const registrations = await service.getRegistrations(one)
-  assert.equal(registrations.result.resources[0].resourceCrn, volume.crn)
-  assert.equal((await service.getRegistrationsAllKeys(inside)).result.metadata.collectionTotal, 1)
-
-  assert.equal((await service.disableKey(one)).status, 204)
-  await assert.rejects(service.wrapKey({ ...one, keyActionWrapBody: bytes({ plaintext }) }), { status: 409 })
-  assert.equal((await service.enableKey(one)).status, 204)
-  await assert.rejects(service.deleteKey(one), { status: 409 })
-  const deleted = await service.deleteKey({ ...one, force: true, prefer: 'return=representation' })
-  assert.equal(deleted.status, 200)
-  assert.equal(deleted.result.resources[0].state, 5)
-})
-
-test("ibm-key-protect: another account's instance is as good as none", async (t) => {
-  const { a, b, bootstrap } = await startServer(t, tempFolder(t))
-  const key = await makeRootKey(a)
-  const service = keyProtect(bootstrap.endpoints, b.account.apiKey)
-  const inside = { bluemixInstance: a.account.kmsInstanceId }
-  await assert.rejects(service.getKeys(inside), { status: 401 })
-  await assert.rejects(service.getKey({ ...inside, id: key.id }), { status: 401 })
-  await assert.rejects(service.getKey({ ...inside, id: '00000000-0000-4000-8000-000000000000' }), { status: 401 })
-})

@@ -135,6 +135,23 @@ test('it refuses a database that it does not know', async (t) => {
   assert.match(stderr, /^keyward: database .*: .*not a database/)
 })
 
+test('it refuses a new database where there are volumes, and a bootstrap.json that was garbled', async (t) => {
+  const folder = tempFolder(t)
+  const first = await startServer(t, folder)
+  await first.stop()
+  writeFileSync(join(folder, 'bootstrap.json'), '{"accounts":[')
+  const garbled = await runToEnd(['--data', folder, ...anyPorts])
+  assert.equal(garbled.code, 1)
+  assert.match(garbled.stderr, /^keyward: .*bootstrap\.json is not as it was written/)
+
+  mkdirSync(join(folder, 'volumes', 'r006-1'), { recursive: true })
+  for (const file of ['keyward.db', 'keyward.db-wal', 'keyward.db-shm']) rmSync(join(folder, file), { force: true })
+  const lost = await runToEnd(['--data', folder, ...anyPorts])
+  assert.equal(lost.code, 1)
+  assert.match(lost.stderr, /holds volumes, but their database is missing or empty/)
+  assert.ok(!existsSync(join(folder, 'keyward.db')))
+})
+
 test('SIGTERM stops it in order, under requests', async (t) => {
   const server = await startServer(t, tempFolder(t))
   const requests = Array.from({ length: 20 }, () => server.a.send('GET', '/v2/resource_groups').catch(() => null))

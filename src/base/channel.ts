@@ -91,6 +91,7 @@ function failure(id: number, error: unknown): Message {
     ...(error.keyword !== undefined && { keyword: error.keyword }),
     ...(error.extra !== undefined && { extra: error.extra }),
     ...(error.explanation !== undefined && { explanation: error.explanation }),
+    ...(error.retryAfterSeconds !== undefined && { retryAfterSeconds: error.retryAfterSeconds }),
   }
   return { answer: id, fault: { code: error.code, message: error.message, details } }
 }

@@ -32,6 +32,8 @@ export interface FaultDetails {
   readonly extra?: Readonly<Record<string, unknown>>
   /** For denials: what is missing, in whose account, and the shortest fix. */
   readonly explanation?: Explanation
+  /** For 'over_limit': when asking again may help. */
+  readonly retryAfterSeconds?: number
   readonly cause?: unknown
 }
 
@@ -42,11 +44,25 @@ export interface FaultDetails {
 export interface Explanation {
   readonly action: string
   readonly subject: Readonly<Record<string, string>>
-  readonly resource: Readonly<Record<string, string>>
+  readonly resource: Readonly<Record<string, unknown>>
   /** The account that has to act. */
   readonly account: string
   /** The policy that would permit the request, as a body for `POST /v1/policies`. */
   readonly missingPolicy?: unknown
+  /** The same as a command and as configuration, for whoever has to act. */
+  readonly fix?: { readonly curl: string; readonly terraform: string }
+  /** The policy of the caller's own account that came nearest, and what of it did not match. */
+  readonly nearestPolicy?: {
+    readonly id: string
+    readonly differs: readonly {
+      readonly in: 'roles' | 'subject' | 'resource' | 'tags' | 'rule'
+      readonly attribute?: string
+      readonly policy: unknown
+      readonly request: unknown
+    }[]
+  }
+  /** Where no policy is missing but a setting of the account stands in the way: which one. */
+  readonly setting?: string
 }
 
 export class Fault extends Error {
@@ -57,6 +73,7 @@ export class Fault extends Error {
   readonly keyword: string | undefined
   readonly extra: Readonly<Record<string, unknown>> | undefined
   readonly explanation: Explanation | undefined
+  readonly retryAfterSeconds: number | undefined
 
   constructor(code: FaultCode, message: string, details: FaultDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -66,6 +83,7 @@ export class Fault extends Error {
     this.keyword = details.keyword
     this.extra = details.extra
     this.explanation = details.explanation
+    this.retryAfterSeconds = details.retryAfterSeconds
   }
 }
 

@@ -26,7 +26,9 @@ export function nbdClient(uri: string, identity: string, key: string): NbdClient
 
   function launch(script: string) {
     // What nbdsh does, with the system's Python: another one on PATH does not have libnbd's module.
-    const child = spawn('/usr/bin/python3', ['-m', 'nbd', '-c', connect, '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('/usr/bin/python3', ['-m', 'nbd', '-c', connect, '-c', script], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let output = ''
     let errors = ''
     const started = new Promise<void>((resolve) => child.stdout.once('data', () => resolve()))

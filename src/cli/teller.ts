@@ -67,8 +67,7 @@ export function makeTeller(write: (text: string) => void): Teller {
     line(curl(call))
     const { status, answer } = await send(call)
     tell(status, call.show ? call.show(answer) : answer)
-    if (status !== call.expect)
-      throw new TourBroken(`expected ${call.expect}, got ${status}`)
+    if (status !== call.expect) throw new TourBroken(`expected ${call.expect}, got ${status}`)
     return answer
   }
 

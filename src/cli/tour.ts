@@ -1,6 +1,7 @@
 // The whole story, played against a running server over its public APIs: account A lends a key, account B uses it, A
 // takes it back. Every chapter is something that the product promises; the tour ends at the first promise not kept.
 
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { first, hex, pick, printable, readAt, text } from './answers.ts'
 import type { Account, Bootstrap } from './bootstrap-file.ts'
@@ -35,8 +36,8 @@ export async function tour(teller: Teller, bootstrap: Bootstrap, folder: string)
   using nbd = client
   await writeAndRead(scene, volume, nbd)
   await listRegistrations(scene, key)
-  await disableUnderLoad(scene, key, volume, nbd)
-  await enable(scene, key, volume, nbd)
+  const disabledAt = await disableUnderLoad(scene, key, volume, nbd)
+  await enable(scene, key, volume, nbd, disabledAt)
   await rotate(scene, key, nbd)
   await forceDelete(scene, key, volume)
   await cleanUp(scene, { volume, instanceId, attachmentId, policyId })
@@ -275,7 +276,8 @@ function volumeStatus({ b, endpoints }: Scene, volume: string, why: string) {
 const isUnusable = (reason: string) => (answer: Answer) =>
   answer['status'] === 'unusable' && JSON.stringify(answer['status_reasons']).includes(reason)
 
-async function disableUnderLoad(scene: Scene, key: Key, volume: string, nbd: NbdClient): Promise<void> {
+/** Resolves with the time at which the key was disabled. */
+async function disableUnderLoad(scene: Scene, key: Key, volume: string, nbd: NbdClient): Promise<number> {
   const { teller } = scene
   teller.chapter('A disables the key while B is writing')
   const loop = [
@@ -300,10 +302,31 @@ async function disableUnderLoad(scene: Scene, key: Key, volume: string, nbd: Nbd
   if (cutAt === undefined) throw new TourBroken('the writer was not cut')
   teller.say(`  The running I/O failed ${Math.round(Number(cutAt) * 1000 - disabledAt)} ms after A sent the request.`)
   await teller.poll(volumeStatus(scene, volume, 'The volume says why.'), isUnusable('encryption_key_disabled'))
+  return disabledAt
 }
 
-async function enable(scene: Scene, key: Key, volume: string, nbd: NbdClient): Promise<void> {
+/** Key Protect, "Disabling root keys": 30 seconds pass before a key is enabled again. */
+const settleMs = 30_000
+
+/** With a virtual clock the operator sets it forward; with the system's clock the story waits like everybody. */
+async function waitOut({ teller, folder, endpoints }: Scene, sinceMs: number): Promise<void> {
+  const url = `${new URL(endpoints.kms).origin}/keyward/v1/clock/advance`
+  const path = join(folder, 'operator.token')
+  const authorization = existsSync(path) ? `Bearer ${readFileSync(path, 'utf8').trim()}` : ''
+  const headers = { authorization, 'content-type': 'application/json' }
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ seconds: settleMs / 1000 }) })
+  if (response.ok)
+    return teller.say('\n  The server runs on a virtual clock: the operator sets it forward by 30 seconds.')
+  const leftMs = Math.max(0, sinceMs + settleMs + 1000 - Date.now())
+  teller.say(`\n  The story waits for ${Math.ceil(leftMs / 1000)} seconds.`)
+  await new Promise((resolve) => setTimeout(resolve, leftMs))
+}
+
+async function enable(scene: Scene, key: Key, volume: string, nbd: NbdClient, disabledAt: number): Promise<void> {
   scene.teller.chapter('A enables it again')
+  const tooEarly = keyAction(scene, key, 'enable', 'Not at once: who disables a key means it, and has 30 seconds.')
+  if (Date.now() < disabledAt + settleMs) await scene.teller.call({ ...tooEarly, expect: 409 })
+  await waitOut(scene, disabledAt)
   await scene.teller.call(keyAction(scene, key, 'enable', 'A enables the key.'))
   const why = 'The volume recovers by itself.'
   await scene.teller.poll(volumeStatus(scene, volume, why), (answer) => answer['status'] === 'available')

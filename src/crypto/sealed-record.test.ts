@@ -25,7 +25,7 @@ test('open() gives back what seal() took', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), fc.uint8Array({ maxLength: 8192 }), (purpose, plaintext) => {
       const sealed = sealer.seal(purpose, plaintext)
-      assert.equal(sealed.length, 1 + 24 + plaintext.length + 16)
+      assert.equal(sealed.length, 1 + 16 + 24 + plaintext.length + 16)
       assert.deepEqual(sealer.open(purpose, sealed), plaintext)
       assert.throws(() => sealer.open(`${purpose}/`, sealed), refusal)
     }),

@@ -6,7 +6,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import { assert, BrokenAssertion } from '#base/assert.ts'
 import { Fault } from '#base/fault.ts'
-import { evpXts } from './evp-xts.ts'
+import { borrowedXts, evpXts } from './evp-xts.ts'
+import type { EvpXts, XtsLoan } from './evp-xts.ts'
 import { SecretBytes } from './secret-bytes.ts'
 import { portableXts, tweakUnitBytes, volumeKeyBytes } from './xts-engine.ts'
 import type { Direction, XtsEngine } from './xts-engine.ts'
@@ -16,8 +17,20 @@ export interface SectorCipher {
   /** In place. `data` is whole sectors; `firstSector` counts sectors of `sectorBytes` from where the data begin. */
   encrypt(data: Uint8Array, firstSector: number): void
   decrypt(data: Uint8Array, firstSector: number): void
-  /** Wipes the cipher's copy of the key. The cipher is not used after this. */
+  /** Wipes the cipher's copy of the key and everything lent. The cipher is not used after this. */
   [Symbol.dispose](): void
+}
+
+/** A cipher that other threads may work with. */
+export interface LendingCipher extends SectorCipher {
+  /** Null on the portable path: its key does not leave this thread. */
+  readonly lending: Lending | null
+}
+
+/** Who lends sees to it that no other thread uses what was lent when it ends. */
+export interface Lending {
+  lend(): XtsLoan
+  endLoan(loan: XtsLoan): void
 }
 
 export type CipherPath = 'auto' | 'portable' | 'ffi'
@@ -26,7 +39,11 @@ export type CipherPath = 'auto' | 'portable' | 'ffi'
  * The cipher copies the volume key; the caller still owns `volumeKey`. 'auto' takes the fast path where this process
  * has it and it agrees with the portable one; 'ffi' is a Fault ('unavailable') where it does not.
  */
-export function makeSectorCipher(volumeKey: SecretBytes, sectorBytes: number, path: CipherPath = 'auto'): SectorCipher {
+export function makeSectorCipher(
+  volumeKey: SecretBytes,
+  sectorBytes: number,
+  path: CipherPath = 'auto',
+): LendingCipher {
   assert(volumeKey.byteCount === volumeKeyBytes, 'a volume key for AES-256-XTS has 64 bytes')
   assert(sectorBytes === 512 || sectorBytes === 4096, 'a sector has 512 or 4096 bytes')
   // OpenSSL does not encrypt under such a key (FIPS 140-2, implementation guidance A.9), so no path takes one.
@@ -34,11 +51,15 @@ export function makeSectorCipher(volumeKey: SecretBytes, sectorBytes: number, pa
     throw new Fault('unprocessable', 'volume key cannot be used: its two halves are equal')
   }
 
-  const engine = path === 'portable' || !evpAgrees() ? null : evpXts(volumeKey)
+  const engine: EvpXts | null = path === 'portable' || !evpAgrees() ? null : evpXts(volumeKey)
   if (engine === null && path === 'ffi')
     throw new Fault('unavailable', 'node:ffi does not reach OpenSSL in this process')
-  return overEngine(engine ?? portableXts(volumeKey), sectorBytes)
+  return { ...overEngine(engine ?? portableXts(volumeKey), sectorBytes), lending: engine }
 }
+
+/** The cipher of a thread that works with what another one has lent it. It ends with the loan. */
+export const borrowedCipher = (loan: XtsLoan, sectorBytes: number): SectorCipher =>
+  overEngine(borrowedXts(loan), sectorBytes)
 
 function overEngine(engine: XtsEngine, sectorBytes: number): SectorCipher {
   const apply = (direction: Direction, data: Uint8Array, firstSector: number): void => {

@@ -5,8 +5,8 @@
 import type { BlockDevice, Extent } from './device.ts'
 import { RangeLock } from './range-lock.ts'
 
-export function aligned(device: BlockDevice, blockBytes: number): BlockDevice {
-  const lock = new RangeLock()
+/** `lock` is shared by all threads that work on the same blocks. */
+export function aligned(device: BlockDevice, blockBytes: number, lock = new RangeLock()): BlockDevice {
   const down = (offset: number): number => offset - (offset % blockBytes)
   const up = (offset: number): number => down(offset + blockBytes - 1)
   const isWhole = (offset: number, byteCount: number): boolean =>
@@ -51,6 +51,27 @@ export function aligned(device: BlockDevice, blockBytes: number): BlockDevice {
 
   return {
     sizeBytes: device.sizeBytes,
+    writesAtOnce: false,
+    readNow(target, offset) {
+      if (!isWhole(offset, target.length)) return false
+      const place = lock.tryClaim(offset, target.length, false)
+      if (place < 0) return false
+      try {
+        return device.readNow(target, offset)
+      } finally {
+        lock.release(place)
+      }
+    },
+    writeNow(source, offset) {
+      if (!isWhole(offset, source.length)) return false
+      const place = lock.tryClaim(offset, source.length, true)
+      if (place < 0) return false
+      try {
+        return device.writeNow(source, offset)
+      } finally {
+        lock.release(place)
+      }
+    },
     read(target, offset) {
       const whole = isWhole(offset, target.length)
       return lock.run({ ...cover(offset, target.length), exclusive: false }, () =>

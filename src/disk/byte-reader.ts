@@ -1,7 +1,7 @@
 // Bytes of a socket, taken in the pieces that the protocol has and not in those that the network made. While nobody asks,
 // the socket is paused, so a client that sends ahead waits in its own kernel.
 
-import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 
 /** The peer has gone, or we have hung up. Ends a session without a word. */
 export class Disconnected extends Error {
@@ -16,7 +16,7 @@ export class Disconnected extends Error {
 const readAheadBytesMax = 256 * 1024
 
 export class ByteReader {
-  readonly #socket: Socket
+  readonly #socket: Readable
   readonly #chunks: Buffer[] = []
   readonly #onData = (chunk: Buffer): void => this.#push(chunk)
   readonly #onEnd = (): void => this.#end()
@@ -24,7 +24,7 @@ export class ByteReader {
   #ended = false
   #wake: (() => void) | null = null
 
-  constructor(socket: Socket) {
+  constructor(socket: Readable) {
     this.#socket = socket
     socket.on('data', this.#onData)
     socket.once('end', this.#onEnd)
@@ -68,6 +68,19 @@ export class ByteReader {
     this.#socket.off('end', this.#onEnd)
     this.#socket.off('close', this.#onEnd)
     this.#socket.pause()
+  }
+
+  /** Leaves the socket to somebody else and returns what was read of it. It reads no more within this turn. */
+  takeRest(): Buffer {
+    this.detach()
+    for (;;) {
+      // What arrived while the socket was paused waits in it.
+      const more: unknown = this.#socket.read()
+      if (!Buffer.isBuffer(more)) break
+      this.#chunks.push(more)
+    }
+    this.#bufferedBytes = 0
+    return Buffer.concat(this.#chunks.splice(0))
   }
 
   #shift(first: Buffer, byteCount: number): Buffer {

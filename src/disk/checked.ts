@@ -27,6 +27,17 @@ export function checked(device: BlockDevice, blockBytes: number): BlockDevice {
 
   return {
     sizeBytes: device.sizeBytes,
+    writesAtOnce: device.writesAtOnce,
+    readNow(target, offset) {
+      check(offset, target.length)
+      return device.readNow(target, offset)
+    },
+    writeNow(source, offset) {
+      check(offset, source.length)
+      const isDone = device.writeNow(source, offset)
+      assert(isDone || !device.writesAtOnce, 'a device that writes at once does')
+      return isDone
+    },
     read(target, offset) {
       check(offset, target.length)
       return device.read(target, offset)

@@ -2,17 +2,24 @@
 // wrong, the socket is destroyed and the volume released.
 
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Clock } from '#base/clock.ts'
 import { nbdHandshakeMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
 import { ByteReader, Disconnected } from './byte-reader.ts'
 import { Fenced } from './device.ts'
 import type { Client, Exports } from './exports.ts'
+import type { WireView } from './lane-port.ts'
+import type { Lanes } from './lanes.ts'
 import { greet, negotiate } from './negotiation.ts'
 import type { Lobby, Outcome, Talk } from './negotiation.ts'
 import type { VolumeUse } from './open-volume.ts'
+import type { Terms } from './request-rules.ts'
 import { secure } from './secure.ts'
 import { transmit } from './session.ts'
+import { descriptorOf, socketCalls } from './socket-calls.ts'
+import { tlsCalls } from './tls-calls.ts'
+import { secureStream, TlsStream } from './tls-stream.ts'
 
 export interface ConnectionParts {
   readonly exports: Exports
@@ -20,6 +27,7 @@ export interface ConnectionParts {
   readonly log: Log
   /** Where a client comes from decides what it must show. */
   readonly door: Door
+  readonly lanes: Lanes
   onBroken(error: unknown): void
 }
 
@@ -34,11 +42,21 @@ export type Door =
       onAdmitted(): void
     }
 
+interface ClientWire {
+  readonly plain: Socket
+  /** The same, or the stream with TLS in front of it. */
+  socket: Duplex
+  cut(): void
+}
+
+/** Whole replies to large reads go to the kernel at once, while the client still takes the one before. */
+const sendBufferBytes = 4 * 1024 * 1024
+
 export async function serveConnection(socket: Socket, parts: ConnectionParts): Promise<void> {
   const { log, onBroken } = parts
   const ended = Promise.withResolvers<void>()
-  const wire = { socket }
-  const client: Client = { cut: () => wire.socket.destroy(), gone: ended.promise }
+  const wire: ClientWire = { plain: socket, socket, cut: () => wire.socket.destroy() }
+  const client: Client = { cut: () => wire.cut(), gone: ended.promise }
   // Without a listener, a connection reset by its client would end the process. Its end is seen by who reads.
   socket.on('error', () => undefined)
   try {
@@ -53,18 +71,21 @@ export async function serveConnection(socket: Socket, parts: ConnectionParts): P
   }
 }
 
-async function serve(wire: { socket: Socket }, client: Client, parts: ConnectionParts): Promise<void> {
+async function serve(wire: ClientWire, client: Client, parts: ConnectionParts): Promise<void> {
   const cancel = parts.clock.after(nbdHandshakeMs, () => wire.socket.destroy())
   try {
     const shaken = await shakeHands(wire, client, parts)
     if (shaken?.outcome.next !== 'transmit') return
-    const { opened, structured, allocationContextId } = shaken.outcome
+    const { opened, structured, extended, allocationContextId } = shaken.outcome
     try {
       cancel()
       const { device, buffers } = opened
       const { socket } = wire
       const { onBroken } = parts
-      await transmit({ socket, reader: shaken.reader, device, buffers, structured, allocationContextId, onBroken })
+      const { reader } = shaken
+      const terms = { sizeBytes: device.sizeBytes, structured, extended, allocationContextId }
+      if (await serveOnLanes(wire, { reader, use: opened, terms }, parts)) return
+      await transmit({ socket, reader, device, buffers, structured, extended, allocationContextId, onBroken })
       // NBD_CMD_DISC: TLS is shut down first, then the connection.
       await new Promise<void>((resolve) => socket.end(resolve))
     } finally {
@@ -75,13 +96,50 @@ async function serve(wire: { socket: Socket }, client: Client, parts: Connection
   }
 }
 
+interface Negotiated {
+  readonly reader: ByteReader
+  readonly use: VolumeUse
+  readonly terms: Terms
+}
+
+/** Hands the connection to threads of its own and waits for its end. False where it must stay in the event loop. */
+async function serveOnLanes(wire: ClientWire, negotiated: Negotiated, { lanes }: ConnectionParts): Promise<boolean> {
+  const { socket, plain } = wire
+  const { reader, use, terms } = negotiated
+  // The answer to the last option has left.
+  await new Promise<void>((resolve) => void socket.write(Buffer.alloc(0), () => resolve()))
+  const fd = descriptorOf(plain)
+  if (socketCalls === null || fd === null || plain.destroyed || !lanes.canServe(use)) return false
+  if (!(socket === plain || socket instanceof TlsStream)) return false
+  const own = socketCalls.duplicate(fd)
+  if (own === null) return false
+  const heard = reader.takeRest()
+  const tls = socket instanceof TlsStream ? socket.leave() : null
+  plain.destroy()
+  if (socket instanceof TlsStream && tls === null) {
+    socketCalls.close(own)
+    throw new Disconnected()
+  }
+  if (tls) tlsCalls?.attach(tls.ssl, own)
+  else socketCalls.setSendBuffer(own, sendBufferBytes)
+  const view: WireView = tls ? { kind: 'tls', fd: own, ssl: tls.ssl } : { kind: 'plain', fd: own }
+  const received = tls ? Buffer.concat([heard, tls.received]) : heard
+  const connection = lanes.serve({ wire: view, received, use, terms })
+  wire.cut = () => connection.cut()
+  await connection.ended
+  wire.cut = () => undefined
+  if (tls) tlsCalls?.free(tls.ssl)
+  socketCalls.close(own)
+  return true
+}
+
 interface Shaken {
   readonly outcome: Outcome<VolumeUse>
   readonly reader: ByteReader
 }
 
 /** Null when the client did not get as far as an outcome. */
-async function shakeHands(wire: { socket: Socket }, client: Client, parts: ConnectionParts): Promise<Shaken | null> {
+async function shakeHands(wire: ClientWire, client: Client, parts: ConnectionParts): Promise<Shaken | null> {
   const { door, exports } = parts
   const talk = talkOver(wire.socket)
   const clientFlags = await greet(talk)
@@ -94,7 +152,7 @@ async function shakeHands(wire: { socket: Socket }, client: Client, parts: Conne
   // What came before TLS but after the request for it would be read as if it had come through TLS.
   if (first.next !== 'startTls' || talk.reader.bufferedBytes > 0) return null
   talk.reader.detach()
-  const secured = await secure(wire.socket, door.keyOf)
+  const secured = tlsCalls ? await secureStream(tlsCalls, wire.plain, door.keyOf) : await secure(wire.plain, door.keyOf)
   if (!secured) return null
   wire.socket = secured.socket
   const attachmentId = door.attachmentOf(secured.identity)
@@ -109,7 +167,7 @@ async function finish(talk: Talk, lobby: Lobby<VolumeUse>, clientFlags: number):
   return { outcome: await negotiate(talk, lobby, clientFlags), reader: talk.reader }
 }
 
-const talkOver = (socket: Socket): Talk => ({
+const talkOver = (socket: Duplex): Talk => ({
   reader: new ByteReader(socket),
   write: (bytes) => void socket.write(bytes),
 })

@@ -13,6 +13,14 @@ export interface BlockDevice {
   read(target: Uint8Array, offset: number): Promise<void>
   /** Writes the whole of `source`, which is only read, and only until the promise settles. */
   write(source: Uint8Array, offset: number): Promise<void>
+  /**
+   * `read` and `write` at once, or not at all: false when there is something to wait for (a disk, another request), and
+   * then nothing has happened, except that `target` may hold anything. `writeNow` may use up what is in `source`.
+   */
+  readNow(target: Uint8Array, offset: number): boolean
+  writeNow(source: Uint8Array, offset: number): boolean
+  /** Whether `writeNow` never says false. */
+  readonly writesAtOnce: boolean
   /** Afterwards the range reads as zeros, here and through any other tool that opens the image. */
   zero(offset: number, byteCount: number): Promise<void>
   /** Gives storage back where it can. Whole blocks of the range read as zeros afterwards; the rest is unchanged. */

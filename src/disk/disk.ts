@@ -8,6 +8,7 @@ import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import { Exports } from './exports.ts'
 import { socketPath } from './folders.ts'
+import { Lanes } from './lanes.ts'
 import { LeaseBook } from './leases.ts'
 import type { LeaseKms } from './leases.ts'
 import { Listeners } from './listeners.ts'
@@ -23,6 +24,8 @@ export interface DiskParts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Threads that serve connections; with 0 the event loop serves them all. */
+  readonly laneThreadsMax: number
   onBroken(error: unknown): void
 }
 
@@ -38,7 +41,8 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
   const leases = new LeaseBook({ holderId, privateKey, kms, clock, log })
   const volumes = new Volumes({ dataFolder, leases, clock, random, log })
   const exports = new Exports(volumes)
-  const listeners = new Listeners({ dataFolder, accessSecret, exports, clock, log, onBroken })
+  const lanes = new Lanes(parts.laneThreadsMax, onBroken)
+  const listeners = new Listeners({ dataFolder, accessSecret, exports, lanes, clock, log, onBroken })
   const tcpPort = await listeners.listenTcp(host, settings.tcpPort)
   const publicKey = new Uint8Array(createPublicKey(privateKey).export({ type: 'spki', format: 'der' }))
 

@@ -39,6 +39,7 @@ export function encrypted(store: BlockDevice, cipher: SectorCipher): EncryptedDe
   }
 
   function isNeverWritten(data: Uint8Array, at: number): boolean {
+    // A glance at both ends settles nearly every case.
     if (data[at] !== 0 || data[at + sectorBytes - 1] !== 0) return false
     return zeroSector.equals(data.subarray(at, at + sectorBytes))
   }
@@ -71,6 +72,26 @@ export function encrypted(store: BlockDevice, cipher: SectorCipher): EncryptedDe
 
   return {
     sizeBytes: store.sizeBytes,
+    writesAtOnce: store.writesAtOnce,
+    readNow(target, offset) {
+      liveCipher()
+      // Piece by piece, so that what is decrypted still lies in the cache of the core that has read it.
+      for (let at = 0; at < target.length; at += pieceBytes) {
+        const piece = at === 0 && target.length <= pieceBytes ? target : target.subarray(at, at + pieceBytes)
+        if (!store.readNow(piece, offset + at)) return false
+        decryptWritten(piece, offset + at)
+      }
+      return true
+    },
+    writeNow(source, offset) {
+      if (!store.writesAtOnce) return false
+      for (let at = 0; at < source.length; at += pieceBytes) {
+        const piece = at === 0 && source.length <= pieceBytes ? source : source.subarray(at, at + pieceBytes)
+        liveCipher().encrypt(piece, (offset + at) / sectorBytes)
+        store.writeNow(piece, offset + at)
+      }
+      return true
+    },
     async read(target, offset) {
       liveCipher()
       await store.read(target, offset)

@@ -31,11 +31,12 @@ export class Exports {
     return this.#entries.has(attachmentId)
   }
 
-  /** Said again, it takes the newer description for the next opening and leaves clients alone. */
+  /** Said again, it takes the newer description for the next opening, its limits at once, and leaves clients alone. */
   add(spec: ExportSpec): void {
     const known = this.#entries.get(spec.attachmentId)
     if (known) known.spec = spec
     else this.#entries.set(spec.attachmentId, { spec, clients: new Set() })
+    this.#volumes.limit(spec.volume)
   }
 
   /** Fulfilled when the last client has let go. */

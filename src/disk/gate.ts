@@ -20,8 +20,23 @@ export function gated(device: BlockDevice, mayServe: () => boolean): BlockDevice
     return result
   }
 
+  function passNow(work: () => boolean): boolean {
+    if (!mayServe()) throw new Fenced()
+    let isDone: boolean
+    try {
+      isDone = work()
+    } catch (error) {
+      throw mayServe() ? error : new Fenced()
+    }
+    if (!mayServe()) throw new Fenced()
+    return isDone
+  }
+
   return {
     sizeBytes: device.sizeBytes,
+    writesAtOnce: device.writesAtOnce,
+    readNow: (target, offset) => passNow(() => device.readNow(target, offset)),
+    writeNow: (source, offset) => passNow(() => device.writeNow(source, offset)),
     read: (target, offset) => pass(() => device.read(target, offset)),
     write: (source, offset) => pass(() => device.write(source, offset)),
     zero: (offset, byteCount) => pass(() => device.zero(offset, byteCount)),

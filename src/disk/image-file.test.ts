@@ -111,6 +111,8 @@ test('holes smaller than a sector count as stored', async () => {
     nextHole,
     punchHole: () => false,
     readCached: () => -1,
+    write: () => -1,
+    sync: () => true,
     lock: () => true,
     forbidCoreFiles: () => true,
   }

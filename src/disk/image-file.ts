@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { DeviceFault } from './device.ts'
 import type { BlockDevice, Extent } from './device.ts'
 import { GroupCommit } from './group-commit.ts'
+import { SharedCommit } from './shared-commit.ts'
 import { linux } from './system.ts'
 import type { Linux } from './system.ts'
 
@@ -29,18 +30,41 @@ export interface ImageFileOptions {
   readonly sectorBytes: number
 }
 
+export interface ImageFile extends BlockDevice {
+  /** For other threads of this process, as long as this one is open: the file, and where all its flushes meet. */
+  readonly fd: number
+  readonly commitMemory: SharedArrayBuffer
+}
+
 /** `system` is null where Linux's own calls are not to be had; everything works without them, and holes stay unseen. */
-export function openImageFile(options: ImageFileOptions, system: Linux | null = linux): BlockDevice {
+export function openImageFile(options: ImageFileOptions, system: Linux | null = linux): ImageFile {
   const fd = openSync(options.path, 'r+')
   const fileBytes = options.dataOffsetBytes + options.sizeBytes
   if (fstatSync(fd).size < fileBytes) ftruncateSync(fd, fileBytes)
-  return imageFile(fd, options, system)
+  const shared = new SharedCommit()
+  const commits = new GroupCommit(() => shared.sync(() => fdatasyncAsync(fd)))
+  const file = imageFile({ ...options, fd, system, flush: () => translated(() => commits.commit()) })
+  return {
+    ...file,
+    fd,
+    commitMemory: shared.memory,
+    async close() {
+      await file.close()
+      await commits.settle()
+      await closeAsync(fd)
+    },
+  }
 }
 
-/** Owns the open file. */
-function imageFile(fd: number, options: ImageFileOptions, system: Linux | null): BlockDevice {
+export interface FileParts extends Omit<ImageFileOptions, 'path'> {
+  readonly fd: number
+  readonly system: Linux | null
+  flush(): Promise<void>
+}
+
+/** The data area of a file that somebody else opened and will close; `close` waits for what is under way. */
+export function imageFile({ fd, system, flush, ...options }: FileParts): BlockDevice {
   const { dataOffsetBytes, sizeBytes, sectorBytes } = options
-  const commits = new GroupCommit(() => fdatasyncAsync(fd))
   const readHot = hotReader(fd, system)
   const pending = new Set<Promise<void>>()
 
@@ -63,6 +87,7 @@ function imageFile(fd: number, options: ImageFileOptions, system: Linux | null):
   }
 
   function writeHot(source: Uint8Array, position: number): void {
+    if (system?.write(fd, source, position) === source.length) return
     for (let done = 0; done < source.length; ) {
       done += writeSync(fd, source, done, source.length - done, position + done)
     }
@@ -84,6 +109,16 @@ function imageFile(fd: number, options: ImageFileOptions, system: Linux | null):
 
   return {
     sizeBytes,
+    writesAtOnce: true,
+    readNow: (target, offset) => readHot(target, dataOffsetBytes + offset),
+    writeNow(source, offset) {
+      try {
+        writeHot(source, dataOffsetBytes + offset)
+      } catch (error) {
+        throw faultOf(error)
+      }
+      return true
+    },
     async read(target, offset) {
       const position = dataOffsetBytes + offset
       if (readHot(target, position)) return
@@ -94,15 +129,13 @@ function imageFile(fd: number, options: ImageFileOptions, system: Linux | null):
     },
     zero: trim,
     trim,
-    flush: () => translated(() => commits.commit()),
+    flush,
     async extents(offset, byteCount) {
       if (!system) return [{ byteCount, hole: false }]
       return extentsOf(fd, { start: dataOffsetBytes + offset, byteCount, sectorBytes }, system)
     },
     async close() {
       await Promise.allSettled(pending)
-      await commits.settle()
-      await closeAsync(fd)
     },
   }
 }
@@ -135,12 +168,16 @@ async function translated<Result>(work: () => Promise<Result>): Promise<Result> 
   try {
     return await work()
   } catch (error) {
-    if (error instanceof DeviceFault) throw error
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    // NBD protocol, "Error values": EDQUOT and EFBIG should be mapped to NBD_ENOSPC.
-    const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
-    throw new DeviceFault(isFull ? 'ENOSPC' : 'EIO', `the file system answered ${String(code)}`, error)
+    throw faultOf(error)
   }
+}
+
+function faultOf(error: unknown): DeviceFault {
+  if (error instanceof DeviceFault) return error
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  // NBD protocol, "Error values": EDQUOT and EFBIG should be mapped to NBD_ENOSPC.
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+  return new DeviceFault(isFull ? 'ENOSPC' : 'EIO', `the file system answered ${String(code)}`, error)
 }
 
 interface FileRange {

@@ -20,6 +20,8 @@ export interface HeldLease {
   isLive(): boolean
   /** Called once, synchronously, when the lease ends other than by `release`. At once if it has ended already. */
   onEnd(stop: () => void): void
+  /** Called at once and whenever the lease has been made longer, with the moment of its end by the monotonic clock. */
+  onDeadline(listener: (deadlineMs: number) => void): void
   /** Gives the lease back. The work under it has stopped. */
   release(): Promise<void>
 }
@@ -45,6 +47,7 @@ interface Entry {
   /** Wall-clock time at which work under the lease had stopped. */
   endedAt: number | null
   stop: (() => void) | null
+  tellDeadline: (deadlineMs: number) => void
   cancelTimer: () => void
 }
 
@@ -81,6 +84,7 @@ export class LeaseBook {
       deadlineMs: askedMs + leased.leaseMs,
       endedAt: null,
       stop: null,
+      tellDeadline: () => undefined,
       cancelTimer: () => undefined,
     }
     this.#live.set(leaseId, entry)
@@ -119,6 +123,10 @@ export class LeaseBook {
       onEnd: (stop) => {
         if (this.#isLive(entry)) entry.stop = stop
         else stop()
+      },
+      onDeadline: (listener) => {
+        entry.tellDeadline = listener
+        listener(entry.deadlineMs)
       },
       release: () => this.#release(entry),
     }
@@ -222,8 +230,9 @@ export class LeaseBook {
   /** A lease that is missing from the answer is over. A lease that has ended is not revived by a late answer. */
   #apply(entry: Entry, askedMs: number, lengthMs: number | undefined): void {
     if (!this.#isLive(entry)) return
-    if (lengthMs === undefined) this.#end(entry)
-    else entry.deadlineMs = Math.max(entry.deadlineMs, askedMs + lengthMs)
+    if (lengthMs === undefined) return this.#end(entry)
+    entry.deadlineMs = Math.max(entry.deadlineMs, askedMs + lengthMs)
+    entry.tellDeadline(entry.deadlineMs)
   }
 }
 

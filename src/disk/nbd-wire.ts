@@ -7,6 +7,8 @@ export const optionReplyMagic = 0x3e889045565a9n
 export const requestMagic = 0x25609513
 export const simpleReplyMagic = 0x67446698
 export const structuredReplyMagic = 0x668e33ef
+export const extendedRequestMagic = 0x21e41c71
+export const extendedReplyMagic = 0x6e8a278c
 
 export const handshakeFlag = { fixedNewstyle: 1 << 0, noZeroes: 1 << 1 } as const
 
@@ -32,6 +34,7 @@ export const option = {
   structuredReply: 8,
   listMetaContext: 9,
   setMetaContext: 10,
+  extendedHeaders: 11,
 } as const
 
 export const optionReply = {
@@ -45,6 +48,8 @@ export const optionReply = {
   errTlsRequired: 0x8000_0005,
   errUnknown: 0x8000_0006,
   errShutdown: 0x8000_0007,
+  errTooBig: 0x8000_0009,
+  errExtendedHeadersRequired: 0x8000_000a,
 } as const
 
 export const info = { export: 0, name: 1, blockSize: 3 } as const
@@ -60,10 +65,17 @@ export const command = {
   blockStatus: 7,
 } as const
 
-export const commandFlag = { fua: 1 << 0, noHole: 1 << 1, df: 1 << 2, reqOne: 1 << 3, fastZero: 1 << 4 } as const
+export const commandFlag = {
+  fua: 1 << 0,
+  noHole: 1 << 1,
+  df: 1 << 2,
+  reqOne: 1 << 3,
+  fastZero: 1 << 4,
+  payloadLength: 1 << 5,
+} as const
 
 export const replyFlag = { done: 1 << 0 } as const
-export const replyType = { none: 0, offsetData: 1, blockStatus: 5, error: 0x8001 } as const
+export const replyType = { none: 0, offsetData: 1, blockStatus: 5, blockStatusExtended: 6, error: 0x8001 } as const
 
 /** "Error values". They look like those of Linux, but their meaning is the document's. */
 export const nbdError = {

@@ -99,7 +99,13 @@ describe('negotiate()', () => {
   test('goes from structured replies over contexts to transmission, in one piece or byte by byte', async () => {
     for (const byByte of [false, true]) {
       const heard = await converse(open, whole, { byByte })
-      assert.deepEqual(heard.outcome, { next: 'transmit', opened: 'opened', structured: true, allocationContextId: 1 })
+      assert.deepEqual(heard.outcome, {
+        next: 'transmit',
+        opened: 'opened',
+        structured: true,
+        extended: false,
+        allocationContextId: 1,
+      })
       const { ack, metaContext, server, info } = optionReply
       assert.deepEqual(types(heard), [ack, metaContext, ack, server, ack, info, info, info, ack])
       const infos = heard.replies.filter(({ type }) => type === info).map(({ data }) => data)
@@ -121,6 +127,7 @@ describe('negotiate()', () => {
       next: 'transmit',
       opened: 'opened',
       structured: false,
+      extended: false,
       allocationContextId: null,
     })
   })

@@ -35,6 +35,7 @@ export type Outcome<Opened> =
       readonly next: 'transmit'
       readonly opened: Opened
       readonly structured: boolean
+      readonly extended: boolean
       readonly allocationContextId: number | null
     }
 
@@ -77,6 +78,7 @@ class Haggling<Opened> {
   readonly #lobby: Lobby<Opened>
   readonly #clientFlags: number
   #structured = false
+  #extended = false
   #hasContext = false
 
   constructor(talk: Talk, lobby: Lobby<Opened>, clientFlags: number) {
@@ -108,7 +110,14 @@ class Haggling<Opened> {
         return this.#answerInfoOrGo(asked, data)
       case option.structuredReply:
         if (data.length > 0) return this.#refuseData(asked)
+        // "NBD_OPT_EXTENDED_HEADERS": they are structured replies already.
+        if (this.#extended) return this.#refuse(asked, optionReply.errExtendedHeadersRequired, 'headers are extended')
         this.#structured = true
+        return this.#reply(asked, optionReply.ack, noReply)
+      case option.extendedHeaders:
+        if (data.length > 0) return this.#refuseData(asked)
+        this.#structured = true
+        this.#extended = true
         return this.#reply(asked, optionReply.ack, noReply)
       case option.listMetaContext:
       case option.setMetaContext:
@@ -140,7 +149,8 @@ class Haggling<Opened> {
   async #answerExportName(data: Buffer): Promise<Outcome<Opened>> {
     const name = decodeName(data)
     const offer = name === null ? null : this.#find(name)
-    if (!offer) return hangUp
+    // With extended headers "a client MUST NOT use NBD_OPT_EXPORT_NAME", which has no answer for that.
+    if (!offer || this.#extended) return hangUp
     let opened: Opened
     try {
       opened = await offer.open()
@@ -215,7 +225,7 @@ class Haggling<Opened> {
 
   #transmit(opened: Opened): Outcome<Opened> {
     const allocationContextId = this.#hasContext ? allocationId : null
-    return { next: 'transmit', opened, structured: this.#structured, allocationContextId }
+    return { next: 'transmit', opened, structured: this.#structured, extended: this.#extended, allocationContextId }
   }
 
   #reply<Result>(asked: number, type: number, result: Result): Result {

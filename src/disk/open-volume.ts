@@ -4,25 +4,44 @@
 import { assert } from '#base/assert.ts'
 import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
+import type { XtsLoan } from '#crypto/evp-xts.ts'
+import type { Lending } from '#crypto/sector-cipher.ts'
 import { aligned } from './aligned.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { checked } from './checked.ts'
 import type { BlockDevice } from './device.ts'
 import type { EncryptedDevice } from './encrypted.ts'
 import { gated } from './gate.ts'
+import type { FileView, VolumeView } from './lane-port.ts'
 import type { HeldLease } from './leases.ts'
+import { RangeLock } from './range-lock.ts'
+import { machineMs, SharedRight } from './right.ts'
+import { Throttle, throttled } from './throttle.ts'
+import type { Limits } from './throttle.ts'
 
 /** A client's share of an open volume. */
 export interface VolumeUse {
   readonly device: BlockDevice
   readonly buffers: BufferPool
+  /** For a client that other threads serve; null where the cipher cannot be lent. */
+  readonly sharing: VolumeSharing | null
   /** The client touches the device no more. */
   release(): void
 }
 
+export interface VolumeSharing {
+  readonly view: VolumeView
+  /** For one thread. Only while the volume serves. */
+  lend(): XtsLoan
+  endLoan(loan: XtsLoan): void
+}
+
 export interface OpenVolumeParts {
   readonly layers: EncryptedDevice
+  readonly file: FileView
+  readonly lending: Lending | null
   readonly blockBytes: number
+  readonly limits: Limits
   readonly lease: HeldLease
   readonly clock: Clock
   readonly log: Log
@@ -41,14 +60,33 @@ export class OpenVolume {
   readonly #parts: OpenVolumeParts
   readonly #buffers = new BufferPool()
   readonly #shares = new Map<VolumeUse, () => void>()
+  readonly #right = new SharedRight()
+  readonly #throttle = new Throttle()
+  /** Wakes those who wait for their turn under the limits. */
+  readonly #sleepers = new Set<() => void>()
+  readonly #sharing: VolumeSharing | null
   #isServing = true
   #cancelLinger: () => void = () => undefined
   #letGo: () => void = () => undefined
 
   constructor(parts: OpenVolumeParts) {
-    const { layers, blockBytes, lease } = parts
+    const { layers, blockBytes, lease, file, lending } = parts
     this.#parts = parts
-    this.device = gated(aligned(checked(layers, blockBytes), blockBytes), () => this.#isServing && lease.isLive())
+    const lock = new RangeLock()
+    const blocks = aligned(checked(layers, blockBytes), blockBytes, lock)
+    const gatedBlocks = gated(blocks, () => this.#isServing && lease.isLive())
+    this.device = throttled(gatedBlocks, this.#throttle, { nowMs: machineMs, sleep: (ms) => this.#sleep(ms) })
+    this.limit(parts.limits)
+    lease.onDeadline((deadlineMs) => this.#right.lastsUntil(deadlineMs))
+    const view = { right: this.#right.view, lockMemory: lock.memory, throttleMemory: this.#throttle.memory, file }
+    this.#sharing = lending && {
+      view,
+      lend: () => {
+        assert(this.#isServing, 'only the cipher of a volume that serves is lent')
+        return lending.lend()
+      },
+      endLoan: (loan) => lending.endLoan(loan),
+    }
     const lastReleased = new Promise<void>((resolve) => {
       this.#letGo = resolve
     })
@@ -68,9 +106,18 @@ export class OpenVolume {
   share(onStop: () => void): VolumeUse {
     assert(this.#isServing, 'only a volume that serves is shared')
     this.#cancelLinger()
-    const use: VolumeUse = { device: this.device, buffers: this.#buffers, release: () => this.#release(use) }
+    const use: VolumeUse = {
+      device: this.device,
+      buffers: this.#buffers,
+      sharing: this.#sharing,
+      release: () => this.#release(use),
+    }
     this.#shares.set(use, onStop)
     return use
+  }
+
+  limit(limits: Limits): void {
+    this.#throttle.limit(limits)
   }
 
   /** When this returns, the key is gone, no request succeeds any more, and every client has been cut. */
@@ -78,8 +125,11 @@ export class OpenVolume {
     if (!this.#isServing) return
     this.#isServing = false
     this.#cancelLinger()
-    this.#parts.layers.wipe()
+    // In this order: other threads see that the right has ended, are cut and leave the cipher, and the key goes.
+    this.#right.end()
+    for (const wake of this.#sleepers) wake()
     for (const cut of this.#shares.values()) cut()
+    this.#parts.layers.wipe()
     if (this.isUnused) this.#letGo()
   }
 
@@ -94,6 +144,19 @@ export class OpenVolume {
     if (!this.#shares.delete(use) || !this.isUnused) return
     if (this.#isServing) this.#linger()
     else this.#letGo()
+  }
+
+  /** Ends early when the volume stops: the gate says so then. */
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#sleepers.delete(wake)
+        cancel()
+        resolve()
+      }
+      const cancel = this.#parts.clock.after(ms, wake)
+      this.#sleepers.add(wake)
+    })
   }
 
   #linger(): void {

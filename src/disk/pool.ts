@@ -102,7 +102,7 @@ class Slot {
   }
 
   async start(): Promise<void> {
-    const { dataFolder, host, accessSecret, log, kms } = this.#options
+    const { dataFolder, host, accessSecret, clock, log, kms } = this.#options
     const worker = await startWorker({
       settings: {
         holderId: `disk-${this.#index}-${makeUuid(this.#options.random)}`,
@@ -113,6 +113,7 @@ class Slot {
         logLevel: levelOf(log),
       },
       kms,
+      clock,
       log,
     })
     if (this.#isClosed) return worker.close()

@@ -11,6 +11,10 @@ export interface VolumeSpec {
   readonly keyCrn: string
   readonly wrappedDataKey: Uint8Array
   readonly as: ServiceSubject
+  /** Reads, writes and zeroing per second, over all clients together; absent for no limit. See throttle.ts. */
+  readonly iopsMax?: number
+  /** The bytes of those. */
+  readonly bandwidthBytesPerSecondMax?: number
 }
 
 export interface ExportSpec {

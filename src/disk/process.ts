@@ -5,6 +5,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { BrokenAssertion } from '#base/assert.ts'
 import { connectPorts } from '#base/channel.ts'
 import { systemClock } from '#base/clock.ts'
+import { laneThreadsMax } from '#base/limits.ts'
 import { makeLog } from '#base/log.ts'
 import type { Log } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
@@ -33,10 +34,16 @@ function run(settings: ProcessSettings): void {
   // `hello` reports it; without a listener of its own it would end the process first.
   starting.promise.catch(() => undefined)
   const kms = connectPorts<ParentPort>(parentPipe, lateDisk(starting.promise), onBroken)
-  startDisk({ settings, kms, privateKey, clock: systemClock, random: systemRandom, log, onBroken }).then(
-    starting.resolve,
-    starting.reject,
-  )
+  startDisk({
+    settings,
+    kms,
+    privateKey,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    laneThreadsMax,
+    onBroken,
+  }).then(starting.resolve, starting.reject)
   // The parent has gone: it can no longer tell us to stop, so we stop now.
   process.once('disconnect', () => process.exit(0))
   process.once('SIGTERM', () => void end(starting.promise, log))

@@ -2,14 +2,13 @@
 // protocol's own words (NBD protocol, "Request types", "Command flags" and "Error values").
 
 import { nbdRequestBytesMax } from '#base/limits.ts'
-import type { Request } from './nbd-transmission.ts'
+import type { Dialect, Request } from './nbd-transmission.ts'
 import { command, commandFlag } from './nbd-wire.ts'
 import type { NbdError } from './nbd-wire.ts'
 
 /** What was agreed on in the handshake. */
-export interface Terms {
+export interface Terms extends Dialect {
   readonly sizeBytes: number
-  readonly structured: boolean
   /** The id of base:allocation when the client selected it. */
   readonly allocationContextId: number | null
 }
@@ -37,7 +36,13 @@ const flagsAllowed = new Map<number, number>([
 export function refuse(request: Request, terms: Terms): Refusal | null {
   const allowed = flagsAllowed.get(request.type)
   if (allowed === undefined) return invalid(`command ${request.type} is not known`)
-  if ((request.flags & ~allowed) !== 0) return invalid(`flags ${request.flags} do not belong to this command`)
+  const isWrite = request.type === command.write
+  // "NBD_CMD_FLAG_PAYLOAD_LEN": set with every payload once extended headers are in use, and else not at all. Nothing
+  // but a write has a payload here: no context was offered whose status could be filtered.
+  const expected = terms.extended && isWrite ? commandFlag.payloadLength : 0
+  if ((request.flags & commandFlag.payloadLength) !== expected) return invalid('flag PAYLOAD_LEN is not in its place')
+  if ((request.flags & ~allowed & ~expected) !== 0)
+    return invalid(`flags ${request.flags} do not belong to this command`)
   if (request.type === command.flush) return refuseFlush(request)
   if (request.byteCount === 0) return invalid('a request for no bytes')
   return refuseRange(request, terms) ?? refuseByTerms(request, terms)

@@ -4,16 +4,11 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { TLSSocketOptions, TlsOptions } from 'node:tls'
+import { tls12Suites, tls13Suites } from './tls-calls.ts'
 
 /** Of TLS 1.3 the suites whose hash is that of a pre-shared key given from outside; of TLS 1.2 those that keep earlier
  * sessions secret when a key is learned later, which is why there is no plain PSK suite. */
-const ciphers = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'DHE-PSK-AES256-GCM-SHA384',
-  'DHE-PSK-AES128-GCM-SHA256',
-  'ECDHE-PSK-CHACHA20-POLY1305',
-].join(':')
+const ciphers = [...tls13Suites, ...tls12Suites].join(':')
 
 export interface Secured {
   readonly socket: TLSSocket

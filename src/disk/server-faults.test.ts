@@ -157,6 +157,34 @@ describe('processes', () => {
     await nbdsh(unixUri, 'h.flush()')
   })
 
+  test('a stopped process is killed by a fence: it serves nothing of what it had queued', needs('nbdsh'), async () => {
+    const volume = await makeVolume()
+    const { unixUri } = await connectTo(volume)
+    const client = python(
+      unixUri,
+      'h.pread(512, 0)',
+      'print("read", flush=True)',
+      'import time',
+      'time.sleep(1)',
+      'h.pwrite(b"late" * 128, 0)',
+      'print("late write served")',
+    )
+    while (kms.leaseIds(volume.volumeCrn).length === 0) await sleep(5)
+    const leaseIds = kms.leaseIds(volume.volumeCrn)
+    await sleep(300)
+    const stopped = await diskProcesses()
+    for (const pid of stopped) process.kill(pid, 'SIGSTOP')
+    const restarted = nextRestart()
+    kms.disable(volume.volumeCrn)
+    await fenceAll(pool.holders(), leaseIds)
+    for (const pid of stopped) assert.throws(() => process.kill(pid, 'SIGCONT'), { code: 'ESRCH' })
+    const { code, out } = await client
+    assert.notEqual(code, 0)
+    assert.doesNotMatch(out, /late write served/)
+    await restarted
+    kms.enable(volume.volumeCrn)
+  })
+
   test('a disk process ends with its parent', async () => {
     const child = fork(new URL('process.ts', import.meta.url), {
       serialization: 'advanced',

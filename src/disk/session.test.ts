@@ -85,7 +85,7 @@ async function begin(
   const pair = await socketPair()
   const memory = memoryDevice({ sizeBytes, turns })
   const broken: unknown[] = []
-  const parts = { device: over(aligned(memory, 4096)), buffers: new BufferPool(), structured }
+  const parts = { device: over(aligned(memory, 4096)), buffers: new BufferPool(), structured, extended: false }
   const reader = new ByteReader(pair.server)
   const allocationContextId = structured ? 7 : null
   const onBroken = (error: unknown): void => void broken.push(error)
@@ -206,7 +206,7 @@ describe('transmit()', () => {
 
   test('without its magic number a request ends the session', async () => {
     await using pair = await socketPair()
-    const parts = { device: memoryDevice({ sizeBytes }), buffers: new BufferPool(), structured: false }
+    const parts = { device: memoryDevice({ sizeBytes }), buffers: new BufferPool(), structured: false, extended: false }
     const reader = new ByteReader(pair.server)
     const ended = transmit({ ...parts, socket: pair.server, reader, allocationContextId: null, onBroken: assert.fail })
     pair.client.write(Buffer.alloc(28, 1))
@@ -217,7 +217,8 @@ describe('transmit()', () => {
     await using pair = await socketPair()
     const memory = memoryDevice({ sizeBytes: 64 << 20 })
     const reader = new ByteReader(pair.server)
-    const parts = { device: memory, buffers: new BufferPool(), structured: false, allocationContextId: null }
+    const dialect = { structured: false, extended: false, allocationContextId: null }
+    const parts = { device: memory, buffers: new BufferPool(), ...dialect }
     const ended = transmit({ ...parts, socket: pair.server, reader, onBroken: assert.fail })
     const request = Buffer.alloc(28)
     request.writeUInt32BE(0x25609513, 0)

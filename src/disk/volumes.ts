@@ -11,12 +11,14 @@ import { openLuks2 } from '#crypto/luks2.ts'
 import type { OpenedLuks2 } from '#crypto/luks2.ts'
 import type { SecretBytes } from '#crypto/secret-bytes.ts'
 import { makeSectorCipher } from '#crypto/sector-cipher.ts'
+import type { Lending } from '#crypto/sector-cipher.ts'
 import { checked } from './checked.ts'
 import { encrypted } from './encrypted.ts'
 import type { EncryptedDevice } from './encrypted.ts'
 import { imageFolder, imagePath } from './folders.ts'
 import { openImageFile } from './image-file.ts'
 import { createImage, deleteImage, hasImage, isBlankImage, readImageHeader } from './image.ts'
+import type { FileView } from './lane-port.ts'
 import type { LeaseBook, LeasedKey } from './leases.ts'
 import { OpenVolume } from './open-volume.ts'
 import type { VolumeUse } from './open-volume.ts'
@@ -86,6 +88,11 @@ export class Volumes {
     })
   }
 
+  /** New limits hold at once; everything else of a description waits for the next opening. */
+  limit(spec: VolumeSpec): void {
+    this.#serving(spec.volumeId)?.limit(spec)
+  }
+
   /** The size that clients see: an open volume keeps the size it was opened with. */
   sizeBytes(spec: VolumeSpec): number {
     return this.#open.get(spec.volumeId)?.device.sizeBytes ?? spec.capacityBytes
@@ -121,7 +128,14 @@ export class Volumes {
     try {
       using passphrase = dataKey
       const layers = openLayers(dataFolder, spec, openLuks2(header, passphrase))
-      const volume = new OpenVolume({ ...layers, lease, log, clock, onUnused: () => void this.closeIfUnused(volumeId) })
+      const volume = new OpenVolume({
+        ...layers,
+        limits: spec,
+        lease,
+        log,
+        clock,
+        onUnused: () => void this.closeIfUnused(volumeId),
+      })
       this.#open.set(volumeId, volume)
       lease.onEnd(() => volume.stop())
       void this.#follow(volumeId, volume)
@@ -152,6 +166,8 @@ function opensWith(header: Uint8Array, passphrase: SecretBytes): boolean {
 
 interface Layers {
   readonly layers: EncryptedDevice
+  readonly file: FileView
+  readonly lending: Lending | null
   readonly blockBytes: number
   /** Lets another process open the image. */
   unlock(): void
@@ -167,7 +183,13 @@ function openLayers(dataFolder: string, { volumeId, capacityBytes }: VolumeSpec,
     unlock = lockFolder(imageFolder(dataFolder, volumeId), volumeId)
     const path = imagePath(dataFolder, volumeId)
     const file = openImageFile({ path, dataOffsetBytes, sizeBytes: capacityBytes, sectorBytes })
-    return { layers: encrypted(checked(file, sectorBytes), cipher), blockBytes: sectorBytes, unlock }
+    return {
+      layers: encrypted(checked(file, sectorBytes), cipher),
+      file: { fd: file.fd, commitMemory: file.commitMemory, dataOffsetBytes, sizeBytes: capacityBytes, sectorBytes },
+      lending: cipher.lending,
+      blockBytes: sectorBytes,
+      unlock,
+    }
   } catch (error) {
     cipher[Symbol.dispose]()
     unlock()

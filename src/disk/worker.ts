@@ -5,8 +5,11 @@ import type { ChildProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
 import { connectPorts } from '#base/channel.ts'
 import type { Pipe } from '#base/channel.ts'
+import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { LeaseHolder } from '#kms/port.ts'
+import { bounded, fenceOrKill, watch } from './deadline.ts'
+import type { Watched } from './deadline.ts'
 import type { LeaseKms } from './leases.ts'
 import type { DiskPort } from './port.ts'
 import type { DiskProcessPort, Hello, ParentPort, ProcessSettings } from './process-port.ts'
@@ -14,6 +17,7 @@ import type { DiskProcessPort, Hello, ParentPort, ProcessSettings } from './proc
 export interface WorkerOptions {
   readonly settings: ProcessSettings
   readonly kms: LeaseKms
+  readonly clock: Clock
   readonly log: Log
 }
 
@@ -40,7 +44,7 @@ const environment = {
 }
 
 /** Fulfilled when clients can come; rejects when it could not start, and then it has ended. */
-export async function startWorker({ settings, kms, log }: WorkerOptions): Promise<Worker> {
+export async function startWorker({ settings, kms, clock, log }: WorkerOptions): Promise<Worker> {
   const child = fork(new URL('process.ts', import.meta.url), {
     serialization: 'advanced',
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -65,9 +69,11 @@ export async function startWorker({ settings, kms, log }: WorkerOptions): Promis
     throw error
   }
   const { holderId, publicKey } = hello
+  const watched: Watched = { remote, ended, clock, log, kill: () => void child.kill('SIGKILL') }
+  watch(watched)
   return {
-    port: remote,
-    holder: { holderId, publicKey, fence: (leaseIds) => remote.fence(leaseIds) },
+    port: bounded(watched),
+    holder: { holderId, publicKey, fence: (leaseIds) => fenceOrKill(watched, leaseIds) },
     hello,
     processId: child.pid ?? 0,
     ended,

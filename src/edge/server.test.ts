@@ -41,6 +41,15 @@ const contract = {
     status: 200,
     reply: Type.Object({ had: Type.Boolean() }),
   },
+  patch: {
+    method: 'PATCH',
+    path: '/v1/things/{id}',
+    summary: 'Takes a body of which nothing is required',
+    action: 'thing.echo',
+    body: Type.Object({ name: Type.Optional(Type.String()) }),
+    status: 200,
+    reply: Type.Object({ named: Type.Boolean() }),
+  },
   sign: {
     method: 'POST',
     path: '/form',
@@ -77,6 +86,7 @@ const routes: Routes<typeof contract, Context, Anyone> = {
       { 'x-who': context.caller.iamId },
     ),
   optional: async (_context, { body }) => ({ had: body !== undefined }),
+  patch: async (_context, { body }) => ({ named: body.name !== undefined }),
   sign: async (_context, { body }) => ({ user: body.user }),
   fail: async (_context, { path }) => {
     throw failures[path.how]?.() ?? new Error('unknown way to fail')
@@ -201,6 +211,21 @@ test('a wrong query parameter is refused with its name', async (t) => {
   const answer = await send('POST', '/v1/things/1?limit=x', '{"name":"n"}')
   assert.equal(answer.status, 400)
   assert.deepEqual(answer.body.errors[0].target, { type: 'parameter', name: 'limit' })
+})
+
+test('no body where one belongs is an empty one', async (t) => {
+  const { send } = await start(t)
+  assert.equal((await send('PATCH', '/v1/things/1')).status, 200)
+})
+
+test('a target that is no path is refused in the dialect, without an echo', async (t) => {
+  const { send } = await start(t)
+  for (const path of ['/v1/things/%ZZ', `/v1/fail/${'x'.repeat(2000)}`, '/api/v2/%C3%28']) {
+    const answer = await send('GET', path)
+    assert.equal(answer.status, 400, path)
+    assert.ok(answer.body.errors ?? answer.body.resources, JSON.stringify(answer.body))
+    assert.doesNotMatch(JSON.stringify(answer.body), /xxx|ZZ/)
+  }
 })
 
 test('a body that may be left out is undefined then', async (t) => {

@@ -4,15 +4,22 @@ import { fastify } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '#base/clock.ts'
 import { Reply } from '#base/contract.ts'
-import { httpBodyBytesMax, httpPathParameterLengthMax, httpRequestTimeoutMs } from '#base/limits.ts'
+import {
+  httpBodyBytesMax,
+  httpHeadersTimeoutMs,
+  httpPathParameterLengthMax,
+  httpRequestTimeoutMs,
+  httpTimeoutCheckMs,
+} from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
-import type { Anyone, IamPort } from '#iam/port.ts'
-import { authenticate } from './authenticate.ts'
-import { sendError, sendUnknownRoute } from './failures.ts'
+import type { Anyone, Context, IamPort } from '#iam/port.ts'
+import { authenticate, authenticateOperator } from './authenticate.ts'
+import type { Dialect } from './error-bodies.ts'
+import { refuseBrokenHttp, sendError, sendMalformed, sendUnknownRoute, statusOf } from './failures.ts'
 import { readForm, readJson } from './read-body.ts'
 import { requestId, requestIdHeaders } from './request-id.ts'
-import type { Mounted, RawInput, Service } from './service.ts'
+import type { Call, Mounted, RawInput, Service } from './service.ts'
 import { makeValidator } from './validate.ts'
 
 export interface EdgeParts {
@@ -36,9 +43,21 @@ export function makeServer(parts: EdgeParts): FastifyInstance {
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: httpPathParameterLengthMax, ignoreTrailingSlash: true },
-  } as const
+    frameworkErrors: (_error: unknown, request: FastifyRequest, response: FastifyReply) =>
+      sendMalformed(parts, request, response),
+    clientErrorHandler: refuseBrokenHttp,
+  }
+  // Node swaps the two times when the first is the larger, and looks at them only now and then.
+  const http = { headersTimeout: httpHeadersTimeoutMs, connectionsCheckingInterval: httpTimeoutCheckMs }
   // The two kinds of server differ in a type parameter that nothing below uses.
-  const server = (parts.tls ? fastify({ ...options, https: { ...parts.tls } }) : fastify(options)) as FastifyInstance
+  const server = (
+    parts.tls ? fastify({ ...options, https: { ...parts.tls, ...http } }) : fastify({ ...options, http })
+  ) as FastifyInstance
+
+  // The operation says how its body is read; what the header says, or garbles, is no reason to refuse.
+  server.addHook('onRequest', async (request) => {
+    if (request.headers['content-type'] !== undefined) request.headers['content-type'] = 'application/octet-stream'
+  })
 
   // Bodies stay bytes until the operation says how to read them.
   server.removeAllContentTypeParsers()
@@ -63,8 +82,10 @@ function mount(server: FastifyInstance, parts: EdgeParts, service: Service, moun
     service.checkQuery(query)
     checkQuery(query)
     const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-    const body = operation.body ? (operation.bodyType === 'form' ? readForm(bytes) : readJson(bytes)) : undefined
-    if (operation.body && !(body === undefined && operation.bodyOptional)) checkBody(body === undefined ? {} : body)
+    const sent = operation.body ? (operation.bodyType === 'form' ? readForm(bytes) : readJson(bytes)) : undefined
+    // No body where one belongs is an empty one: what is missing in it is then refused by name.
+    const body = sent === undefined && operation.body && !operation.bodyOptional ? {} : sent
+    if (body !== undefined) checkBody(body)
     return { path: request.params as Record<string, string>, query, body, headers: flat(request) }
   }
 
@@ -75,21 +96,61 @@ function mount(server: FastifyInstance, parts: EdgeParts, service: Service, moun
     handler: async (request, response) => {
       const anyone: Anyone = {
         requestId: requestId(request, dialect, parts.random),
-        baseUrl: parts.publicUrl ?? `${request.protocol}://${request.host}`,
+        baseUrl: parts.publicUrl ?? ownUrl(request),
         remoteAddress: request.ip,
       }
       response.headers(requestIdHeaders(dialect, anyone.requestId))
-      const known =
-        operation.action === null
-          ? anyone
-          : { ...anyone, caller: await authenticate(parts.iam, request.headers.authorization) }
-      const result = await mounted.handle(known, read(request))
-      const answer = result instanceof Reply ? result : new Reply(result, {})
-      if (answer.body !== undefined) checkReply(answer.body)
+      const call = callOf(mounted, dialect, anyone, request)
+      const answer = await service.watch(call, async () => {
+        const asker = operation.action === null ? anyone : await whoAsks(parts, service, call, request)
+        const result = await mounted.handle(asker, read(request))
+        const answered = result instanceof Reply ? result : new Reply(result, {})
+        if (answered.body !== undefined) checkReply(answered.body)
+        return answered
+      })
       return send(response, answer, answer.status ?? operation.status)
     },
   })
 }
+
+/** What the client called us, if that can stand in a URL; else the address that it reached. */
+function ownUrl(request: FastifyRequest): string {
+  const { localAddress = 'localhost', localPort = 0 } = request.socket
+  const address = localAddress.includes(':') ? `[${localAddress}]` : localAddress
+  const host = /^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/.test(request.host ?? '')
+    ? request.host
+    : `${address}:${localPort}`
+  return `${request.protocol}://${host}`
+}
+
+/** Tenants are known to IAM and have a caller; the operator is known to be the operator and nothing else. */
+async function whoAsks(
+  parts: EdgeParts,
+  service: Service,
+  call: Call,
+  request: FastifyRequest,
+): Promise<Anyone | Context> {
+  const { anyone } = call
+  const { authorization } = request.headers
+  if (service.operator === null) {
+    const caller = await authenticate(parts.iam, authorization, anyone.remoteAddress)
+    call.caller = caller
+    return { ...anyone, caller }
+  }
+  await authenticateOperator(service.operator, authorization, anyone.remoteAddress)
+  return anyone
+}
+
+const callOf = ({ name, operation }: Mounted, dialect: Dialect, anyone: Anyone, request: FastifyRequest): Call => ({
+  name,
+  operation,
+  anyone,
+  url: request.url,
+  path: request.params as Record<string, string>,
+  headers: flat(request),
+  caller: null,
+  statusOf: (error) => statusOf(dialect, error),
+})
 
 function send(response: FastifyReply, answer: Reply<unknown>, status: number): FastifyReply {
   response.code(status).headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })

@@ -10,19 +10,119 @@ interface Base {
 
 export type Event =
   | (Base & { type: 'iam.account.created'; name: string })
+  | (Base & { type: 'iam.account.disabled' })
+  | (Base & { type: 'iam.account.enabled' })
+  | (Base & { type: 'iam.account-settings.updated' })
+  | (Base & { type: 'iam.user.created'; iamId: string })
+  | (Base & { type: 'iam.user.deleted'; iamId: string })
   | (Base & { type: 'iam.api-key.created'; apiKeyId: string; iamId: string })
+  | (Base & { type: 'iam.api-key.updated'; apiKeyId: string; iamId: string })
+  | (Base & { type: 'iam.api-key.deleted'; apiKeyId: string; iamId: string })
+  | (Base & { type: 'iam.api-key.locked'; apiKeyId: string; iamId: string })
+  | (Base & { type: 'iam.api-key.unlocked'; apiKeyId: string; iamId: string })
+  | (Base & { type: 'iam.api-key.disabled'; apiKeyId: string; iamId: string })
+  | (Base & { type: 'iam.api-key.enabled'; apiKeyId: string; iamId: string })
+  | (Base & { type: 'iam.service-id.created'; iamId: string })
+  | (Base & { type: 'iam.service-id.updated'; iamId: string })
+  | (Base & { type: 'iam.service-id.deleted'; iamId: string })
+  | (Base & { type: 'iam.service-id.locked'; iamId: string })
+  | (Base & { type: 'iam.service-id.unlocked'; iamId: string })
+  | (Base & { type: 'iam.profile.created'; iamId: string })
+  | (Base & { type: 'iam.profile.updated'; iamId: string })
+  | (Base & { type: 'iam.profile.deleted'; iamId: string })
   | (Base & { type: 'iam.signing-key.created'; kid: string })
+  | (Base & { type: 'iam.signing-key.deleted'; kid: string })
   | (Base & { type: 'iam.policy.created'; policyId: string; policyType: 'access' | 'authorization' })
-  | (Base & { type: 'iam.policy.deleted'; policyId: string; policyType: 'access' | 'authorization' })
+  | (Base & { type: 'iam.policy.updated'; policyId: string; policyType: 'access' | 'authorization' })
+  | (Base & { type: 'iam.policy.restored'; policyId: string; policyType: 'access' | 'authorization' })
+  | (Base & {
+      type: 'iam.policy.deleted'
+      policyId: string
+      policyType: 'access' | 'authorization'
+      /** The authorization that it was derived from, where it went together with that. */
+      parentId?: string
+    })
+  | (Base & { type: 'iam.role.created'; roleId: string })
+  | (Base & { type: 'iam.role.updated'; roleId: string })
+  | (Base & { type: 'iam.role.deleted'; roleId: string })
+  | (Base & { type: 'iam.access-group.created'; groupId: string })
+  | (Base & { type: 'iam.access-group.updated'; groupId: string })
+  | (Base & { type: 'iam.access-group.deleted'; groupId: string })
+  | (Base & { type: 'iam.access-group.member-added'; groupId: string; iamId: string })
+  | (Base & { type: 'iam.access-group.member-removed'; groupId: string; iamId: string })
+  | (Base & { type: 'iam.access-settings.updated' })
+  | (Base & {
+      /** Somebody of another account was decided on, while the account watches or limits such. */
+      type: 'iam.external-access.evaluated'
+      subjectAccountId: string
+      identityType: 'user' | 'service_id' | 'service'
+      action: string
+      /** Whether the account's setting kept them out; false while it only watches. */
+      isEnforced: boolean
+    })
   | (Base & { type: 'resources.group.created'; resourceGroupId: string })
+  | (Base & { type: 'resources.group.updated'; resourceGroupId: string })
+  | (Base & { type: 'resources.group.deleted'; resourceGroupId: string })
   | (Base & { type: 'resources.instance.created'; instanceCrn: string })
+  | (Base & { type: 'resources.instance.activated'; instanceCrn: string })
+  | (Base & { type: 'resources.instance.updated'; instanceCrn: string })
+  | (Base & { type: 'resources.instance.locked'; instanceCrn: string })
+  | (Base & { type: 'resources.instance.unlocked'; instanceCrn: string })
+  | (Base & { type: 'resources.instance.removal-requested'; instanceCrn: string })
+  | (Base & { type: 'resources.instance.removal-refused'; instanceCrn: string; reason: string })
+  | (Base & { type: 'resources.instance.reclamation-scheduled'; instanceCrn: string; targetAt: number })
+  | (Base & { type: 'resources.instance.restored'; instanceCrn: string })
   | (Base & { type: 'resources.instance.deleted'; instanceCrn: string })
+  | (Base & { type: 'resources.tag.created'; tagType: string; names: readonly string[] })
+  | (Base & { type: 'resources.tag.deleted'; tagType: string; names: readonly string[] })
+  | (Base & { type: 'resources.tag.attached'; tagType: string; names: readonly string[]; resourceCrn: string })
+  | (Base & { type: 'resources.tag.detached'; tagType: string; names: readonly string[]; resourceCrn: string })
   | (Base & { type: 'kms.key.created'; keyCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.key.rotated'; keyCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.key.disabled'; keyCrn: string })
   | (Base & { type: 'kms.key.enabled'; keyCrn: string })
   | (Base & { type: 'kms.key.deleted'; keyCrn: string; forced: boolean })
   | (Base & { type: 'kms.key.expired'; keyCrn: string })
+  | (Base & { type: 'kms.key.restored'; keyCrn: string })
+  | (Base & { type: 'kms.key.purged'; keyCrn: string; deletedAt: number; purgeAllowedFrom: number })
+  | (Base & { type: 'kms.key.moved'; keyCrn: string; keyRingId: string; previousKeyRingId: string })
+  | (Base & { type: 'kms.key.sync-requested'; keyCrn: string })
+  | (Base & { type: 'kms.key.set-for-deletion'; keyCrn: string; authorizationExpiresAt: number })
+  | (Base & { type: 'kms.key.unset-for-deletion'; keyCrn: string })
+  /** After a rotation, when no registration names an older version any more. */
+  | (Base & { type: 'kms.key.rotation-converged'; keyCrn: string; keyVersionId: string })
+  | (Base & { type: 'kms.key.policy-set'; keyCrn: string; policyType: 'rotation' | 'dualAuthDelete'; enabled: boolean })
+  | (Base & { type: 'kms.alias.created' | 'kms.alias.deleted'; keyCrn: string; alias: string })
+  | (Base & { type: 'kms.key-ring.created' | 'kms.key-ring.deleted'; instanceId: string; keyRingId: string })
+  | (Base & { type: 'kms.instance.policy-set'; instanceId: string; policyType: string; enabled: boolean })
+  | (Base & { type: 'kms.import-token.created'; instanceId: string; expiresAt: number; maxAllowedRetrievals: number })
+  | (Base & { type: 'kms.import-token.retrieved'; instanceId: string; remainingRetrievals: number })
+  | (Base & {
+      type: 'kms.lifecycle.acknowledged'
+      keyCrn: string
+      noticeId: string
+      /** What happened to the key: rotate, disable, enable, delete, restore, sync. */
+      noticeType: string
+      serviceName: string
+      serviceAccountId: string
+      /** From the change to the acknowledgement. */
+      latencyMs: number
+      keyState: number
+      oldKeyVersionId?: string
+      newKeyVersionId?: string
+    })
+  | (Base & {
+      type: 'kms.lifecycle.failed'
+      keyCrn: string
+      noticeId: string
+      noticeType: string
+      serviceName: string
+      serviceAccountId: string
+      /** 408: no acknowledgement in time. 409: the service's idea of the key is not ours. */
+      reasonCode: 408 | 409
+      reasonForFailure: string
+      resourceCrn?: string
+    })
   | (Base & { type: 'kms.registration.created'; keyCrn: string; resourceCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.registration.updated'; keyCrn: string; resourceCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.registration.deleted'; keyCrn: string; resourceCrn: string })
@@ -43,18 +143,34 @@ export type Event =
   | (Base & { type: 'vpc.volume.refused'; volumeCrn: string; reason: string })
   | (Base & { type: 'vpc.volume.created'; volumeCrn: string; keyCrn: string })
   | (Base & { type: 'vpc.volume.updated'; volumeCrn: string })
+  /** The data key is wrapped by another version of the same root key; nothing that readers see has changed. */
+  | (Base & { type: 'vpc.volume.data-key-rewrapped'; volumeCrn: string; keyCrn: string; keyVersionId: string })
   | (Base & { type: 'vpc.volume.became-available'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.became-unusable'; volumeCrn: string; reason: string })
+  | (Base & { type: 'vpc.volume.resumed'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.failed'; volumeCrn: string; reason: string })
   | (Base & { type: 'vpc.volume.deletion-requested'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.deleted'; volumeCrn: string })
   | (Base & { type: 'vpc.instance.created'; instanceCrn: string })
+  | (Base & { type: 'vpc.instance.requested'; instanceCrn: string })
+  | (Base & { type: 'vpc.instance.abandoned'; instanceCrn: string; reason: string })
+  | (Base & { type: 'vpc.instance.updated'; instanceCrn: string })
+  | (Base & { type: 'vpc.instance.start-requested'; instanceCrn: string })
+  | (Base & { type: 'vpc.instance.stop-requested'; instanceCrn: string; reason?: string })
+  | (Base & { type: 'vpc.instance.reboot-requested'; instanceCrn: string })
+  | (Base & { type: 'vpc.instance.started'; instanceCrn: string })
+  | (Base & { type: 'vpc.instance.stopped'; instanceCrn: string })
+  | (Base & { type: 'vpc.instance.failed'; instanceCrn: string; reason: string })
   | (Base & { type: 'vpc.instance.deletion-requested'; instanceCrn: string })
   | (Base & { type: 'vpc.instance.deleted'; instanceCrn: string })
   | (Base & { type: 'vpc.attachment.created'; attachmentId: string; instanceCrn: string; volumeCrn: string })
+  | (Base & { type: 'vpc.attachment.updated'; attachmentId: string; volumeCrn: string })
   | (Base & { type: 'vpc.attachment.attached'; attachmentId: string; volumeCrn: string })
   | (Base & { type: 'vpc.attachment.detach-requested'; attachmentId: string; volumeCrn: string })
   | (Base & { type: 'vpc.attachment.deleted'; attachmentId: string; instanceCrn: string; volumeCrn: string })
+  | (Base & { type: 'vpc.record.created'; kind: string; recordId: string; name: string })
+  | (Base & { type: 'vpc.record.updated'; kind: string; recordId: string; name: string })
+  | (Base & { type: 'vpc.record.deleted'; kind: string; recordId: string; name: string })
   | (Base & { type: 'vpc.connection.issued'; attachmentId: string; volumeCrn: string; expiresAt: number })
 
 export type EventType = Event['type']

@@ -10,11 +10,15 @@ export interface Outbox {
   append(tx: Tx, event: Event): Promise<void>
 }
 
-export const makeOutbox = (clock: Clock, random: Random): Outbox => ({
+/** Whoever else writes down what happens, in the same transaction: the audit trail. */
+export type EventListener = (tx: Tx, event: Event) => Promise<void>
+
+export const makeOutbox = (clock: Clock, random: Random, alsoTell: EventListener = async () => {}): Outbox => ({
   async append(tx, event) {
     const { type, accountId, ...facts } = event
     const row = { id: makeUuid(random), type, account_id: accountId, at: clock.now(), body: JSON.stringify(facts) }
     await tx.insertInto('event_outbox').values(row).execute()
+    await alsoTell(tx, event)
   },
 })
 

@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import { hashApiKey, makeApiKey } from './api-keys.ts'
+import { hashApiKey, makeApiKey } from './api-key.ts'
 import { accountA, accountB, apiKeyOf, makeWorld, seededRandom } from './testing/world.ts'
 
 test('createAccount() makes one account with all its events, however often it is repeated', async () => {

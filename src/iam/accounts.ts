@@ -1,25 +1,33 @@
 // Accounts, and how one begins: with an owner, a key to log in with, and two policies that make the owner its
-// administrator. Ownership is nothing but these policies; no code asks who the owner is.
+// administrator. Ownership is nothing but these policies; no code asks who the owner is. Accounts are the operator's
+// (operator.ts): no token of a tenant reaches them.
 
 import { Fault } from '#base/fault.ts'
-import { isHex32, makeHex32, makeUuid } from '#base/id.ts'
+import { isHex32, makeUuid } from '#base/id.ts'
 import type { PolicyId } from '#base/id.ts'
 import type { Clock } from '#base/clock.ts'
 import type { Random } from '#base/random.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database, Tx } from '#store/database.ts'
-import { checkApiKey, hashApiKey } from './api-keys.ts'
+import { checkApiKey, hashApiKey } from './api-key.ts'
+import { addApiKey } from './api-key-making.ts'
+import type { Changes } from './changes.ts'
+import { notFound } from './identity-access.ts'
 import type { Policy } from './policy.ts'
+import { firstRevision } from './revision.ts'
 import { administratorRole, managerRole } from './roles.ts'
 import type { ServiceType } from './actions.ts'
-import { insertAccount, insertApiKey, insertIdentity, readAccount, readApiKeyByHash } from './tables-accounts.ts'
+import { insertAccount, readAccount, readAccounts, setAccountState } from './tables-accounts.ts'
+import type { AccountRow } from './tables-accounts.ts'
+import { readApiKeyByHash } from './tables-api-keys.ts'
 import { insertFoundingPolicy } from './tables-policies.ts'
+import { addUser } from './users.ts'
 
 export interface NewAccount {
   readonly accountId: string
   readonly name: string
-  readonly ownerName?: string
-  readonly ownerEmail?: string
+  readonly ownerName?: string | undefined
+  readonly ownerEmail?: string | undefined
   /** In plain text and the caller's: repeated after a crash, it finds the account made or makes it. */
   readonly apiKey: string
 }
@@ -36,6 +44,10 @@ export interface Accounts {
    */
   createAccount(account: NewAccount): Promise<Account>
   hasAccount(accountId: string): Promise<boolean>
+  list(): Promise<readonly AccountRow[]>
+  get(accountId: string): Promise<AccountRow>
+  /** Nobody of a disabled account logs in, and its tokens are refused, from the next request on. */
+  setEnabled(accountId: string, enabled: boolean): Promise<void>
 }
 
 interface Parts {
@@ -43,20 +55,38 @@ interface Parts {
   readonly outbox: Outbox
   readonly clock: Clock
   readonly random: Random
+  readonly changes: Changes
 }
 
 export function makeAccounts(parts: Parts): Accounts {
+  const { database, outbox } = parts
+
+  async function get(accountId: string): Promise<AccountRow> {
+    const account = await readAccount(database.reads, accountId)
+    if (!account) throw notFound('account', accountId)
+    return account
+  }
+
   return {
     async createAccount(account) {
       if (!isHex32(account.accountId)) {
         throw new Fault('invalid', `account id ${JSON.stringify(account.accountId)} is not 32 hexadecimal digits`)
       }
       checkApiKey(account.apiKey)
-      return await parts.database.transaction(
+      return await database.transaction(
         async (tx) => (await existing(tx, account)) ?? (await found(parts, tx, account)),
       )
     },
-    hasAccount: async (accountId) => (await readAccount(parts.database.reads, accountId)) !== null,
+    hasAccount: async (accountId) => (await readAccount(database.reads, accountId)) !== null,
+    list: () => readAccounts(database.reads),
+    get,
+    async setEnabled(accountId, enabled) {
+      await get(accountId)
+      await database.transaction(async (tx) => {
+        if (!(await setAccountState(tx, accountId, enabled ? 'active' : 'disabled'))) return
+        await outbox.append(tx, { type: enabled ? 'iam.account.enabled' : 'iam.account.disabled', accountId })
+      })
+    },
   }
 }
 
@@ -70,38 +100,29 @@ async function existing(tx: Tx, { accountId, apiKey }: NewAccount): Promise<Acco
   return { accountId, ownerIamId: account.owner_iam_id }
 }
 
-async function found({ outbox, clock, random }: Parts, tx: Tx, account: NewAccount): Promise<Account> {
+async function found(parts: Parts, tx: Tx, account: NewAccount): Promise<Account> {
+  const { outbox, clock, random } = parts
   const { accountId, name } = account
-  const ownerIamId = makeUserId(random)
-  const apiKeyId = `ApiKey-${makeUuid(random)}`
   const now = clock.now()
-  await insertAccount(tx, { id: accountId, name, state: 'active', owner_iam_id: ownerIamId, created_at: now })
-  await insertIdentity(tx, {
-    iam_id: ownerIamId,
-    account_id: accountId,
-    kind: 'user',
-    name: account.ownerName ?? `Owner ${name}`,
-    // RFC 2606: a domain that never receives mail, for owners who gave no address.
-    email: account.ownerEmail ?? `owner@${accountId}.invalid`,
+  const ownerName = account.ownerName ?? `Owner ${name}`
+  const owner = await addUser(parts, tx, { accountId, name: ownerName, email: account.ownerEmail, by: null })
+  const ownerIamId = owner.iam_id
+  await insertAccount(tx, {
+    id: accountId,
+    name,
     state: 'active',
+    owner_iam_id: ownerIamId,
     created_at: now,
+    settings: '{}',
+    settings_revision: firstRevision(random),
+    allowed_ip_addresses: '',
   })
   await outbox.append(tx, { type: 'iam.account.created', accountId, name })
-  await insertApiKey(tx, {
-    id: apiKeyId,
-    account_id: accountId,
-    iam_id: ownerIamId,
-    name: 'owner',
-    hash: hashApiKey(account.apiKey),
-    locked: 0,
-    disabled: 0,
-    created_at: now,
-    created_by_id: ownerIamId,
-  })
-  await outbox.append(tx, { type: 'iam.api-key.created', accountId, apiKeyId, iamId: ownerIamId })
+  const self = { accountId, iamId: ownerIamId }
+  await addApiKey(parts, tx, { owner: self, by: self, wanted: { name: 'owner', apiKey: account.apiKey } })
   for (const [serviceType, roles] of ownerRoles) {
     const id = makeUuid(random) as PolicyId // made for a policy
-    const revision = `1-${makeHex32(random)}`
+    const revision = firstRevision(random)
     await insertFoundingPolicy(tx, ownerPolicy({ id, revision, now, accountId, ownerIamId, serviceType, roles }))
     await outbox.append(tx, { type: 'iam.policy.created', accountId, policyId: id, policyType: 'access' })
   }
@@ -142,11 +163,4 @@ function ownerPolicy(given: {
     lastModifiedAt: now,
     lastModifiedById: ownerIamId,
   }
-}
-
-/** `IBMid-` and ten capitals or digits. */
-function makeUserId(random: Random): string {
-  const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-  // 32 signs: the lower five bits of a byte choose one evenly.
-  return `IBMid-${Array.from(random.bytes(10), (byte) => alphabet[byte & 31]).join('')}`
 }

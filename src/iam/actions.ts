@@ -33,10 +33,17 @@ const only =
 
 const services: Readonly<Record<string, (serviceName: string) => boolean>> = {
   'cloud-object-storage': only('cloud-object-storage'),
+  // What is searched and tagged is a resource of any service.
+  'global-search-tagging': () => true,
   'hs-crypto': only('hs-crypto'),
-  iam: (serviceName) => serviceTypeOf(serviceName) === 'platform_service',
+  // Policies are made on what they cover: whoever administers a service gives access to it. Roles and settings are the
+  // account's; the table of roles knows no action on them beyond IAM's own services.
+  iam: () => true,
+  'iam-access-management': only('iam-access-management'),
+  'iam-groups': only('iam-groups'),
   'iam-identity': isIamService,
   is: only('is'),
+  keyward: only('keyward'),
   kms: only('kms'),
   // IBM Cloud IAM, "Platform management roles": whoever is Editor of a service may create its instances, so the target
   // may be any service.
@@ -47,6 +54,15 @@ const services: Readonly<Record<string, (serviceName: string) => boolean>> = {
 export function actionConcerns(action: string, serviceName: string): boolean {
   const prefix = action.slice(0, Math.max(action.indexOf('.'), 0))
   return Object.hasOwn(services, prefix) && services[prefix]?.(serviceName) === true
+}
+
+/** Actions that somebody may do on resources of any service. */
+const everywhere: ReadonlySet<string> = new Set(['global-search-tagging', 'iam', 'resource-controller'])
+
+/** Whether services of that type have anything that the action can be done on. */
+export function actionConcernsType(action: string, type: ServiceType): boolean {
+  const prefix = action.slice(0, Math.max(action.indexOf('.'), 0))
+  return everywhere.has(prefix) || serviceTypeOf(prefix) === type
 }
 
 /**

@@ -3,33 +3,40 @@
 // attribute, a role) makes its policy permit less, never more.
 
 import { actionConcerns, isForServicesOnly } from './actions.ts'
+import { holds } from './conditions.ts'
+import type { AttributeValue, Condition } from './conditions.ts'
 import type { Decision } from './port.ts'
-import { matchesWildcard } from './wildcard.ts'
+import { holdsRule } from './rules.ts'
+import type { Rule } from './rules.ts'
 
-/** One condition, by its right name. The operator is any text: rows may be older or newer than this program. */
-export interface Condition {
-  readonly name: string
-  readonly operator: string
-  readonly value: string
+/** What a policy covers: part of an account's things, perhaps only of some tags or at some times. */
+export interface Expression {
+  readonly resource: readonly Condition[]
+  /** By the names of access management tags. */
+  readonly tags?: readonly Condition[]
+  readonly rule?: Rule
 }
 
-export interface PolicyFacts {
+export interface PolicyFacts extends Expression {
   readonly id: string
   readonly subject: readonly Condition[]
-  readonly resource: readonly Condition[]
   /** CRNs. */
   readonly roles: readonly string[]
 }
 
 /** Role CRN to the actions it contains. */
-export type RoleActions = ReadonlyMap<string, ReadonlySet<string>>
+export type RoleActions = Pick<ReadonlyMap<string, ReadonlySet<string>>, 'get'>
 
-export type Attributes = ReadonlyMap<string, string>
+export type Attributes = ReadonlyMap<string, AttributeValue>
 
 export interface Request {
   readonly subject: Attributes
   readonly action: string
   readonly resource: Attributes
+  /** Access management tags of the resource, `name:value`. */
+  readonly tags?: readonly string[]
+  /** Milliseconds since 1970; without it no condition on the time is met. */
+  readonly now?: number
 }
 
 /** The first policy that permits decides; which one is first changes the id that is named, never the answer. */
@@ -38,16 +45,19 @@ export function decide(policies: readonly PolicyFacts[], roles: RoleActions, req
   for (const policy of policies) {
     if (!policy.roles.some((role) => roles.get(role)?.has(request.action))) continue
     if (!isBounded(policy)) continue
-    if (!policy.subject.every((condition) => holds(condition, request.subject))) continue
-    if (!policy.resource.every((condition) => holds(condition, request.resource))) continue
+    if (!policy.subject.every((condition) => holds(condition, request.subject.get(condition.name)))) continue
+    if (!policy.resource.every((condition) => holds(condition, request.resource.get(condition.name)))) continue
+    if (!(policy.tags ?? []).every((tag) => holdsTag(tag, request.tags ?? []))) continue
+    if (policy.rule && !meetsRule(policy.rule, request)) continue
     return { permitted: true, policyId: policy.id }
   }
   return { permitted: false }
 }
 
 /** Some things no policy can permit: an action on another service's resource, a service's own action by a person. */
-function isPossible({ subject, action, resource }: Request): boolean {
-  if (!actionConcerns(action, resource.get('serviceName') ?? '')) return false
+export function isPossible({ subject, action, resource }: Request): boolean {
+  const serviceName = resource.get('serviceName')
+  if (typeof serviceName !== 'string' || !actionConcerns(action, serviceName)) return false
   return !isForServicesOnly(action) || subject.has('serviceName')
 }
 
@@ -55,11 +65,15 @@ function isPossible({ subject, action, resource }: Request): boolean {
 const isBounded = (policy: PolicyFacts): boolean =>
   policy.subject.length > 0 && policy.resource.some((condition) => condition.name === 'accountId')
 
-/** An attribute that the request does not have meets no condition, not even `*`. */
-function holds(condition: Condition, attributes: Attributes): boolean {
-  const value = attributes.get(condition.name)
-  if (value === undefined) return false
-  if (condition.operator === 'stringEquals') return value === condition.value
-  if (condition.operator === 'stringMatch') return matchesWildcard(condition.value, value)
-  return false
-}
+export const holdsTag = (tag: Condition, tags: readonly string[]): boolean =>
+  tags.some((one) => one.startsWith(`${tag.name}:`) && holds(tag, one.slice(tag.name.length + 1)))
+
+export const meetsRule = (rule: Rule, { resource, now }: Pick<Request, 'resource' | 'now'>): boolean =>
+  holdsRule(
+    rule,
+    (name) => {
+      const value = resource.get(name)
+      return typeof value === 'string' ? value : undefined
+    },
+    now,
+  )

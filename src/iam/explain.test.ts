@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { Value } from 'typebox/value'
 import { resourceAttributes, subjectAttributes } from './attributes.ts'
-import { policyRequest } from './contract.ts'
+import { policyRequest } from './contract-policy.ts'
 import { decide } from './decide.ts'
 import { explain, refusal } from './explain.ts'
 import { parsePolicy } from './policy-parse.ts'
@@ -22,7 +22,10 @@ const key: Target = {
 }
 
 test('explain() suggests the least policy for the use of a key', () => {
-  deepEqual(explain(storageOfB, 'kms.secrets.wrap', { ...key, keyRing: 'default', region: 'us-south' }), {
+  const { fix, ...rest } = explain(storageOfB, 'kms.secrets.wrap', { ...key, keyRing: 'default', region: 'us-south' })
+  match(fix?.curl ?? '', /^curl -X POST "\$IAM_ENDPOINT\/v1\/policies" .* -d '\{"type":"authorization".*\}'$/)
+  match(fix?.terraform ?? '', /^resource "ibm_iam_authorization_policy" "missing" \{\n  roles = \["Reader"\]\n/)
+  deepEqual(rest, {
     action: 'kms.secrets.wrap',
     subject: { serviceName: 'server-protect', accountId: accountB },
     resource: { ...key, keyRing: 'default', region: 'us-south' },
@@ -101,7 +104,7 @@ test('the suggested policy is a valid body and turns the refusal into a permissi
       const body = explain(subject, action, target).missingPolicy
       if (body === undefined) return ok('iamId' in subject && /[.](registrations|delegationPolicy)[.]/.test(action))
       ok(Value.Check(policyRequest, body), 'the suggestion fits the contract')
-      const { facts, accountId } = parsePolicy(body)
+      const { facts, accountId } = parsePolicy(body as Parameters<typeof parsePolicy>[0])
       equal(accountId, accountA)
       deepEqual(decide([{ id: 'new', ...facts }], roleActions, request), { permitted: true, policyId: 'new' })
     }),

@@ -3,14 +3,16 @@ import { test } from 'node:test'
 import { makeLog } from '#base/log.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeService } from '#edge/service.ts'
-import { identityContract, policyContract } from './contract.ts'
-import { identityRoutes, policyRoutes } from './routes.ts'
+import { tokenContract } from './contract-tokens.ts'
+import { policyContract } from './contract.ts'
+import { tokenRoutes } from './routes-identity.ts'
+import { policyRoutes } from './routes.ts'
 import { accountA, accountB, apiKeyOf, makeWorld } from './testing/world.ts'
 import type { World } from './testing/world.ts'
 
 function serve({ iam, clock, random }: World) {
   const services = [
-    makeService({ dialect: 'identity', contract: identityContract, routes: identityRoutes(iam) }),
+    makeService({ dialect: 'identity', contract: tokenContract, routes: tokenRoutes(iam) }),
     makeService({ dialect: 'policy', contract: policyContract, routes: policyRoutes(iam) }),
   ]
   const log = makeLog('silent')
@@ -37,10 +39,10 @@ for (const url of ['/identity/token', '/oidc/token']) {
     const payload = `${grant(apiKeyOf(accountA))}&response_type=cloud_iam`
     const answer = await serve(world).inject({ method: 'POST', url, headers, payload })
     equal(answer.statusCode, 200)
-    const { access_token: token, ...rest } = answer.json()
+    const { access_token: token, refresh_token: refreshToken, ...rest } = answer.json()
+    equal(Buffer.from(refreshToken, 'base64url').length, 32)
     equal(JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()).client_id, 'bx')
     deepEqual(rest, {
-      refresh_token: 'not_supported',
       token_type: 'Bearer',
       expires_in: 3600,
       expiration: world.clock.now() / 1000 + 3600,
@@ -141,7 +143,7 @@ test('policy errors speak the policy dialect', async () => {
   equal((await server.inject({ url: `${url}?account_id=${accountB}` })).statusCode, 401)
   equal((await server.inject({ url: `${url}?account_id=${accountB}&limit=0`, headers })).statusCode, 400)
   deepEqual((await server.inject({ url: `${url}?account_id=${accountA}`, headers })).json().policies, [])
-  const tagged = { ...documented, resources: [{ ...documented.resources[0], tags: [{ name: 't', value: 'v' }] }] }
+  const tagged = { ...documented, resources: [{ ...documented.resources[0], tags: [{ name: 't' }] }] }
   const refused = await server.inject({ method: 'POST', url, headers, payload: JSON.stringify(tagged) })
   deepEqual([refused.statusCode, refused.json().errors[0].code], [400, 'invalid_body'])
 })

@@ -6,21 +6,35 @@ import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'
-import { makeAccounts } from './accounts.ts'
-import type { Accounts } from './accounts.ts'
+import { makeAccessGroups } from './access-groups.ts'
+import type { AccessGroups } from './access-groups.ts'
+import { makeAccessSettings } from './access-settings.ts'
+import type { AccessSettings } from './access-settings.ts'
+import { makeCustomRoles } from './custom-roles.ts'
+import type { CustomRoles } from './custom-roles.ts'
+import { makeDecisionRecords } from './decision-records.ts'
+import { makeExplanations } from './explanations.ts'
+import type { Explanations } from './explanations.ts'
+import { makeGroupMembers } from './group-members.ts'
+import type { GroupMembers } from './group-members.ts'
+import { makeIdentities } from './identities.ts'
+import type { Identities } from './identities.ts'
 import { makePermissions } from './permissions.ts'
 import { makePolicies } from './policies.ts'
 import type { Policies } from './policies.ts'
+import { makePolicyRights } from './policy-rights.ts'
 import type { IamPort } from './port.ts'
-import { openSigningKeys } from './signing-keys.ts'
-import { makeTokens } from './tokens.ts'
-import type { Tokens } from './tokens.ts'
 
-export interface Iam {
+export interface Iam extends Identities {
   readonly port: IamPort
-  readonly accounts: Accounts
-  readonly tokens: Tokens
   readonly policies: Policies
+  readonly customRoles: CustomRoles
+  readonly accessGroups: AccessGroups
+  readonly groupMembers: GroupMembers
+  readonly accessSettings: AccessSettings
+  readonly explanations: Explanations
+  /** Writes what decisions have left to be written. */
+  close(): Promise<void>
 }
 
 /** Makes the first signing key if there is none; the promise rejects when the master key does not open the one there is. */
@@ -31,18 +45,30 @@ export async function makeIam(parts: {
   readonly random: Random
   readonly sealer: Sealer
   readonly log: Log
+  /** How long a change of a policy takes to count; for users' tests of their clients. */
+  readonly policyPropagationMs?: number
 }): Promise<Iam> {
-  const keys = await openSigningKeys(parts)
-  const accounts = makeAccounts(parts)
-  const tokens = makeTokens({ ...parts, keys })
-  const permissions = makePermissions(parts.database)
-  const policies = makePolicies({ ...parts, permissions })
+  const records = makeDecisionRecords(parts)
+  const permissions = makePermissions({ ...parts, records, propagationMs: parts.policyPropagationMs ?? 0 })
+  const identities = await makeIdentities({ ...parts, permissions })
+  const access = { ...parts, permissions }
+  const policies = makePolicies({ ...parts, records, rights: makePolicyRights(parts) })
   const port: IamPort = {
     authorize: permissions.authorize,
     decide: permissions.decide,
     explain: permissions.explain,
-    authenticate: (token) => tokens.authenticate(token),
-    hasAccount: (accountId) => accounts.hasAccount(accountId),
+    authenticate: (token, remoteAddress) => identities.tokens.authenticate(token, remoteAddress),
+    hasAccount: (accountId) => identities.accounts.hasAccount(accountId),
   }
-  return { port, accounts, tokens, policies }
+  return {
+    ...identities,
+    port,
+    policies,
+    customRoles: makeCustomRoles(access),
+    accessGroups: makeAccessGroups(access),
+    groupMembers: makeGroupMembers(access),
+    accessSettings: makeAccessSettings(access),
+    explanations: makeExplanations(access),
+    close: () => records.close(),
+  }
 }

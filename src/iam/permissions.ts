@@ -1,40 +1,141 @@
 // The questions that everybody asks: may they, and if not, why not. Facts are read anew for every decision, so a policy
-// that is made or removed counts from the next one on.
+// that is made or removed counts from the next one on, on every replica (docs/decisions/0017-decisions-are-read.md).
 
 import { assert } from '#base/assert.ts'
 import { Fault } from '#base/fault.ts'
+import type { Explanation } from '#base/fault.ts'
+import { nearestPoliciesMax } from '#base/limits.ts'
+import type { Clock } from '#base/clock.ts'
 import type { Database } from '#store/database.ts'
-import { resourceAttributes, subjectAttributes, subjectKeys } from './attributes.ts'
+import { gate, identityTypeOf } from './access-settings.ts'
+import { resourceAttributes } from './attributes.ts'
 import { decide } from './decide.ts'
-import { explain, refusal } from './explain.ts'
+import type { Request } from './decide.ts'
+import type { DecisionRecords } from './decision-records.ts'
+import { explain, gatedExplanation, gatedRefusal, refusal } from './explain.ts'
+import { findPolicies } from './holdings.ts'
+import { nearestPolicy } from './nearest.ts'
+import { resourceKeys } from './policy-keys.ts'
 import { makeGrant } from './port.ts'
-import type { Grant, IamPort, Subject, Target } from './port.ts'
-import { roleActions } from './roles.ts'
-import { readCandidates } from './tables-policies.ts'
+import type { Decision, Grant, IamPort, Subject, Target } from './port.ts'
+import { isProviderRight, providerPolicyId } from './provider-rights.ts'
+import { readAccessSettings } from './tables-access-settings.ts'
 
 export interface Permissions extends Pick<IamPort, 'authorize' | 'decide' | 'explain'> {
   /** Like authorize(), with null for no: for callers inside `iam` who say no in words of their own. */
   grant<Action extends string>(subject: Subject, action: Action, target: Target): Promise<Grant<Action> | null>
+  /** What would be answered, for questions: nothing is recorded. The fault is what authorize() would throw. */
+  foresee(
+    subject: Subject,
+    action: string,
+    target: Target,
+  ): Promise<
+    { readonly permitted: true; readonly policyId: string } | { readonly permitted: false; readonly fault: Fault }
+  >
 }
 
-export function makePermissions(database: Database): Permissions {
+interface Parts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly records: DecisionRecords
+  /** How long a change takes to count: nothing, but in tests of users who want to see what their clients do. */
+  readonly propagationMs: number
+}
+
+type Outcome = { readonly decision: Decision; readonly isGated: boolean }
+
+export function makePermissions(parts: Parts): Permissions {
+  const { database, clock, records, propagationMs } = parts
+  const until = (): number | null => (propagationMs === 0 ? null : clock.now() - propagationMs)
+
+  async function evaluate(subject: Subject, action: string, target: Target, record = true): Promise<Outcome> {
+    assert(target.accountId !== '', 'every resource has an account')
+    if (isProviderRight(subject, action, target)) {
+      return { decision: { permitted: true, policyId: providerPolicyId }, isGated: false }
+    }
+    const asked = { accountId: target.accountId, resources: resourceKeys(target), until: until() }
+    const found = await findPolicies(database.reads, subject, asked)
+    const decision = decide(found.policies, found.roles, requestOf(found.subject, action, target, clock.now()))
+    if (!decision.permitted) return { decision, isGated: false }
+    if (!(await isAdmitted(subject, action, target, record))) return { decision: { permitted: false }, isGated: true }
+    if (record) records.permitted(decision.policyId)
+    return { decision, isGated: false }
+  }
+
+  /** Only asked where a policy permits: the setting takes away from policies and adds nothing. */
+  async function isAdmitted(
+    subject: Subject,
+    action: string,
+    { accountId }: Target,
+    record: boolean,
+  ): Promise<boolean> {
+    const subjectAccountId = subject.accountId
+    if (subjectAccountId === accountId) return true
+    const settings = await readAccessSettings(database.reads, accountId)
+    if (!settings) return true
+    const identityType = identityTypeOf(subject)
+    const { admits, isEnforced, isWatched } = gate(settings.identityTypes[identityType], subjectAccountId)
+    if (isWatched && record) {
+      const initiatorId = 'iamId' in subject ? { initiatorId: subject.iamId } : {}
+      const facts = { accountId, ...initiatorId, subjectAccountId, identityType, action, isEnforced }
+      records.external({ type: 'iam.external-access.evaluated', ...facts })
+    }
+    return admits
+  }
+
+  async function refused(subject: Subject, action: string, target: Target, isGated: boolean): Promise<Fault> {
+    if (isGated) {
+      const explanation = gatedExplanation(subject, action, target)
+      return new Fault('forbidden', gatedRefusal(subject, target), { explanation })
+    }
+    const nearest = await nearestOf(subject, action, target)
+    const explanation = { ...explain(subject, action, target), ...(nearest && { nearestPolicy: nearest }) }
+    return new Fault('forbidden', refusal(subject, action, target), { explanation })
+  }
+
+  /** Of the subject's own account and no other: what another account has granted is that account's to tell. */
+  async function nearestOf(
+    subject: Subject,
+    action: string,
+    target: Target,
+  ): Promise<Explanation['nearestPolicy'] | null> {
+    if (subject.accountId !== target.accountId) return null
+    const asked = { accountId: target.accountId, resources: null, until: until() }
+    const { policies, roles, subject: attributes } = await findPolicies(database.reads, subject, asked)
+    const request = requestOf(attributes, action, target, clock.now())
+    return nearestPolicy(policies.slice(0, nearestPoliciesMax), roles, request)
+  }
+
   const permissions: Permissions = {
-    async decide(subject, action, target) {
-      assert(target.accountId !== '', 'every resource has an account')
-      const policies = await readCandidates(database.reads, target.accountId, subjectKeys(subject))
-      const request = { subject: subjectAttributes(subject), action, resource: resourceAttributes(target) }
-      return decide(policies, roleActions, request)
-    },
+    decide: async (subject, action, target) => (await evaluate(subject, action, target)).decision,
+
     async grant(subject, action, target) {
-      const decision = await permissions.decide(subject, action, target)
+      const { decision } = await evaluate(subject, action, target)
       return decision.permitted ? makeGrant(action, subject, target, decision.policyId) : null
     },
+
     async authorize(subject, action, target) {
-      const grant = await permissions.grant(subject, action, target)
-      if (grant) return grant
-      throw new Fault('forbidden', refusal(subject, action, target), { explanation: explain(subject, action, target) })
+      const { decision, isGated } = await evaluate(subject, action, target)
+      if (decision.permitted) return makeGrant(action, subject, target, decision.policyId)
+      throw await refused(subject, action, target, isGated)
     },
-    explain,
+
+    async foresee(subject, action, target) {
+      const { decision, isGated } = await evaluate(subject, action, target, false)
+      return decision.permitted
+        ? decision
+        : { permitted: false, fault: await refused(subject, action, target, isGated) }
+    },
+
+    explain: (subject, action, target) => explain(subject, action, target),
   }
   return permissions
 }
+
+const requestOf = (subject: Request['subject'], action: string, target: Target, now: number): Request => ({
+  subject,
+  action,
+  resource: resourceAttributes(target),
+  ...(target.accessTags && { tags: target.accessTags }),
+  now,
+})

@@ -2,15 +2,15 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { CompiledQuery } from 'kysely'
 import type { Fault } from '#base/fault.ts'
-import { policiesPerAccountMax } from '#base/limits.ts'
+import { deletedPolicyMs, policiesPerAccountMax } from '#base/limits.ts'
 import type { PolicyQuery } from './policy-list.ts'
 import { parsePolicyQuery } from './policy-list.ts'
 import { parsePolicy } from './policy-parse.ts'
 import type { ServiceSubject, Target } from './port.ts'
-import { candidates } from './tables-policies.ts'
+import { candidates } from './tables-decisions.ts'
 import { accountA, accountB, makeWorld } from './testing/world.ts'
 import type { World } from './testing/world.ts'
-import { policyListView } from './views.ts'
+import { policyListView } from './policy-view.ts'
 
 const reader = 'crn:v1:bluemix:public:iam::::serviceRole:Reader'
 const delegator = 'crn:v1:bluemix:public:iam::::role:AuthorizationDelegator'
@@ -218,7 +218,7 @@ test('another account learns nothing of a policy', async () => {
   }
   deepEqual([...messages], ['policy ID not found'])
   const page = parsePolicyQuery({ account_id: accountA })
-  deepEqual(await world.iam.policies.list(stranger, accountA, page), { page, policies: [], more: false })
+  deepEqual(await world.iam.policies.list(stranger, accountA, page), { page, policies: [], next: null })
   equal(await mayWrap(world), true)
 })
 
@@ -241,6 +241,7 @@ test('list() pages through everything once, in either direction, by any order', 
         await world.iam.policies.list(anyone, accountA, parsePolicyQuery(query)),
         query,
         anyone,
+        new Map(),
       )
       seen.push(...view.policies.map((policy) => policy.id))
       match(view.first.href, /^http:\/\/iam.test\/v1\/policies\?account_id=a+&sort=-?\w+&limit=2$/)
@@ -268,8 +269,21 @@ test('list() filters', async () => {
   equal(await count({ iam_id: anyone.caller.iamId }), 2)
   equal(await count({ service_type: 'platform_service' }), 1)
   equal(await count({ service_type: 'service' }), 2)
+  equal(await count({ service_name: 'kms' }), 1)
+  equal(await count({ service_group_id: 'IAM' }), 0)
+  equal(await count({ access_group_id: 'AccessGroupId-1' }), 0)
+  const tagged = body({ subject: [{ name: 'iam_id', value: 'IBMid-1' }], type: 'access' })
+  const [resource] = tagged.resources
+  ok(resource)
+  const tags = [{ name: 'project', value: 'prototype' }]
+  await create(world, accountA, { ...tagged, resources: [{ ...resource, tags }] })
+  equal(await count({ tag_name: 'project' }), 1)
+  equal(await count({ tag_name: 'project', tag_value: 'other' }), 0)
+  equal(await count({ tag_value: 'prototype' }), 1)
   for (const wrong of [
     { sort: 'moon' },
+    { sort: 'last_permit_at' },
+    { iam_id: 'x', access_group_id: 'y' },
     { start: 'x' },
     { start: Buffer.from('["id",1,2]').toString('base64url'), sort: 'id' },
   ]) {
@@ -349,9 +363,33 @@ for (const [name, message, policy] of invalid) {
 
 test('decisions look up policies by subject, not through the whole account', async () => {
   await using world = await makeWorld()
-  const query = candidates(world.database.reads, accountA, ['service/x', 'account/y']).compile()
+  const wanted = { accountId: accountA, subjects: ['iam_id/x'], iamId: 'x', resources: ['', 'resource/k'] }
+  const query = candidates(world.database.reads, wanted).compile()
   const explained = CompiledQuery.raw(`explain query plan ${query.sql}`, [...query.parameters])
   const { rows } = await world.database.reads.executeQuery<{ detail: string }>(explained)
   const plan = rows.map((row) => row.detail).join('; ')
-  match(plan, /USING INDEX iam_policy_subject \(account_id=\? AND subject_key=\? AND state=\?\)/)
+  match(plan, /USING INDEX iam_policy_decision \(account_id=\? AND subject_key=\? AND resource_key=\? AND state=\?\)/)
+})
+
+test('deleted policies are forgotten when their time to come back is over', async () => {
+  await using world = await makeWorld()
+  const owner = await world.owner(accountA)
+  const old = await create(world, accountA, body())
+  await world.iam.policies.delete(owner, old.id)
+  world.clock.advance(deletedPolicyMs + 1)
+  const young = await create(world, accountA, body({ roles: [reader, delegator] }))
+  await world.iam.policies.delete(owner, young.id)
+  await rejects(world.iam.policies.get(owner, old.id), { code: 'not_found' })
+  equal((await world.iam.policies.get(owner, young.id)).state, 'deleted')
+})
+
+test('a locked service id is given nothing', async () => {
+  await using world = await makeWorld()
+  const iamId = 'iam-ServiceId-1'
+  const [row] = await world.database.reads.selectFrom('iam_identity').selectAll().limit(1).execute()
+  ok(row)
+  const locked = { ...row, iam_id: iamId, account_id: accountA, kind: 'serviceId' as const, locked: 1 as const }
+  await world.database.transaction(async (tx) => void (await tx.insertInto('iam_identity').values(locked).execute()))
+  const policy = body({ type: 'access', subject: [{ name: 'iam_id', value: iamId }] })
+  await rejects(create(world, accountA, policy), { code: 'conflict' })
 })

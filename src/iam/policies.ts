@@ -1,43 +1,49 @@
 // Policies: who may do what, and which service of which account may act on another's things. A policy belongs to the
-// account of its resource, and only somebody whom that account lets may make it: nobody gives away what is not theirs.
+// account of its resource, and only somebody who holds at least as much there may make it: nobody gives away what is not
+// theirs. The exception is an authorization derived from another, which that other has allowed (delegation.ts).
 
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { makeHex32, makeUuid } from '#base/id.ts'
+import { makeUuid } from '#base/id.ts'
 import type { PolicyId } from '#base/id.ts'
-import { policiesPerAccountMax } from '#base/limits.ts'
+import { deletedPolicyMs } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database, Tx } from '#store/database.ts'
-import { explain } from './explain.ts'
-import type { Permissions } from './permissions.ts'
+import type { DecisionRecords } from './decision-records.ts'
+import { isWithin } from './delegation.ts'
+import { rolesIn } from './holdings.ts'
+import { checkRoom, checkTwin, checkWords } from './policy-checks.ts'
+import { listVisible } from './policy-listing.ts'
+import type { PolicyListing } from './policy-listing.ts'
+import type { PolicyRights } from './policy-rights.ts'
 import type { Policy, PolicyDraft } from './policy.ts'
-import type { Caller, Context, Grant, Target } from './port.ts'
+import type { Caller, Context, Grant } from './port.ts'
+import { checkRevision, firstRevision, nextRevision } from './revision.ts'
 import {
-  accountOfPolicy,
-  countActivePolicies,
+  forgetDeletedPolicies,
   insertPolicy,
-  markPolicyDeleted,
-  readPolicies,
-  readPolicy,
-  readTwin,
+  markActive,
+  markDeleted,
+  readChildren,
+  replaceDraft,
 } from './tables-policies.ts'
-import type { PolicyPage } from './tables-policies.ts'
-import { rightPolicyBody } from './views.ts'
-
-export interface PolicyListing {
-  readonly page: PolicyPage
-  readonly policies: readonly Policy[]
-  /** Whether there are more after these. */
-  readonly more: boolean
-}
+import { readLastPermit } from './tables-policy-lists.ts'
+import type { ListedPolicy, PolicyPage } from './tables-policy-lists.ts'
 
 export interface Policies {
   create(context: Context, draft: PolicyDraft): Promise<Policy>
   /** What the caller may not read is left out, which may be all. */
   list(context: Context, accountId: string, page: PolicyPage): Promise<PolicyListing>
   /** A deleted policy too. Fault 'not_found' for another account's, which nobody learns of. */
-  get(context: Context, id: string): Promise<Policy>
+  get(context: Context, id: string, withLastPermit?: boolean): Promise<ListedPolicy>
+  replace(
+    context: Context,
+    id: string,
+    change: { readonly ifMatch: string | undefined; readonly draft: (policy: Policy) => PolicyDraft },
+  ): Promise<Policy>
+  /** Makes a deleted policy active again; an active one is left as it is. */
+  restore(context: Context, id: string, ifMatch: string | undefined): Promise<Policy>
   delete(context: Context, id: string): Promise<void>
 }
 
@@ -46,88 +52,121 @@ interface Parts {
   readonly outbox: Outbox
   readonly clock: Clock
   readonly random: Random
-  readonly permissions: Permissions
+  readonly rights: PolicyRights
+  readonly records: DecisionRecords
 }
 
-const targetIn = (accountId: string): Target => ({ accountId, serviceName: 'iam-access-management' })
-
 export function makePolicies(parts: Parts): Policies {
-  const { database, outbox, clock, random, permissions } = parts
+  const { database, outbox, clock, random, rights, records } = parts
 
-  const grantToRead = (caller: Caller, accountId: string): Promise<Grant<'iam.policy.read'> | null> =>
-    permissions.grant(caller, 'iam.policy.read', targetIn(accountId))
+  const changeOf = (policy: Policy, caller: Caller) => ({
+    id: policy.id,
+    from: policy.revision,
+    revision: nextRevision(policy.revision, random),
+    at: clock.now(),
+    byId: caller.iamId,
+  })
 
-  async function readable(context: Context, id: string): Promise<Policy> {
-    const accountId = await accountOfPolicy(database.reads, id)
-    const grant = accountId === null ? null : await grantToRead(context.caller, accountId)
-    const policy = grant && (await readPolicy(database.reads, grant, id))
-    if (!policy) throw notFound(id)
-    return policy
+  /** Deletes with what was derived from it: a child never outlives its parent, or what its parent allows. */
+  async function remove(tx: Tx, grant: Grant<'iam.policy.delete'>, caller: Caller, policy: Policy): Promise<void> {
+    for (const child of await readChildren(tx, grant, policy.id)) await mark(tx, grant, caller, child)
+    await mark(tx, grant, caller, policy)
+    await forgetDeletedPolicies(tx, policy.accountId, clock.now() - deletedPolicyMs)
+  }
+
+  async function mark(tx: Tx, grant: Grant<'iam.policy.delete'>, caller: Caller, policy: Policy): Promise<void> {
+    if (!(await markDeleted(tx, grant, changeOf(policy, caller)))) throw notFound(policy.id)
+    const parent = policy.parent ? { parentId: policy.parent.policyId } : {}
+    await outbox.append(tx, { type: 'iam.policy.deleted', ...factsOf(policy, caller), ...parent })
+  }
+
+  async function removeStrays(
+    tx: Tx,
+    grant: Grant<'iam.policy.update'>,
+    caller: Caller,
+    parent: Policy,
+  ): Promise<void> {
+    const children = await readChildren(tx, grant, parent.id)
+    if (children.length === 0) return
+    const facts = [parent.facts, ...children.map((child) => child.facts)]
+    const context = { roles: await rolesIn(tx, parent.accountId, facts), now: clock.now() }
+    const strays = children.filter((child) => !isWithin(parent.facts, child.facts, context))
+    // Whoever may narrow an authorization may end what no longer fits under it.
+    for (const child of strays) await mark(tx, rights.toRemoveUnder(grant), caller, child)
   }
 
   return {
-    async create({ caller }, draft) {
-      const grant = await grantToCreate(permissions, caller, draft)
-      const policy = makePolicy(draft, { caller, now: clock.now(), random })
-      await database.transaction(async (tx) => {
-        await refuseTwin(tx, policy)
-        await refuseTooMany(tx, policy.accountId)
+    create: ({ caller }, draft) =>
+      database.transaction(async (tx) => {
+        const { grant, parent } = await rights.toCreate(tx, caller, draft)
+        await checkWords(tx, draft)
+        await checkTwin(tx, draft, null)
+        await checkRoom(tx, draft)
+        const policy = { ...newPolicy(draft, { caller, now: clock.now(), random }), ...(parent && { parent }) }
         await insertPolicy(tx, grant, policy)
         await outbox.append(tx, { type: 'iam.policy.created', ...factsOf(policy, caller) })
-      })
-      return policy
-    },
+        return policy
+      }),
 
     async list({ caller }, accountId, page) {
-      const grant = await grantToRead(caller, accountId)
-      if (!grant) return { page, policies: [], more: false }
-      const found = await readPolicies(database.reads, grant, { ...page, limit: page.limit + 1 })
-      return { page, policies: found.slice(0, page.limit), more: found.length > page.limit }
+      if (page.withLastPermit) await records.flush()
+      const reader = await rights.toRead(database.reads, caller, accountId)
+      return reader ? await listVisible(database.reads, reader, page) : { page, policies: [], next: null }
     },
 
-    get: readable,
-
-    async delete(context, id) {
-      const { caller } = context
-      const { accountId, revision } = await readable(context, id)
-      const grant = await permissions.authorize(caller, 'iam.policy.delete', targetIn(accountId))
-      const change = { id, revision: nextRevision(revision, random), at: clock.now(), byId: caller.iamId }
-      await database.transaction(async (tx) => {
-        const policy = await markPolicyDeleted(tx, grant, change)
-        if (!policy) throw notFound(id)
-        await outbox.append(tx, { type: 'iam.policy.deleted', ...factsOf(policy, caller) })
-      })
+    async get({ caller }, id, withLastPermit = false) {
+      if (withLastPermit) await records.flush()
+      const { policy, grant } = await rights.readable(database.reads, caller, id)
+      return { ...policy, lastPermit: withLastPermit ? await readLastPermit(database.reads, grant, id) : null }
     },
+
+    replace: ({ caller }, id, { ifMatch, draft: draftFor }) =>
+      database.transaction(async (tx) => {
+        const { policy } = await rights.readable(tx, caller, id)
+        if (policy.state !== 'active') throw notFound(id)
+        const draft = draftFor(policy)
+        const grant = await rights.toReplace(tx, caller, policy, draft)
+        checkMatch(ifMatch, policy)
+        await checkWords(tx, draft)
+        await checkTwin(tx, draft, policy.id)
+        const replaced = await replaceDraft(tx, grant, changeOf(policy, caller), draft)
+        if (!replaced) throw notFound(id)
+        await outbox.append(tx, { type: 'iam.policy.updated', ...factsOf(replaced, caller) })
+        await removeStrays(tx, grant, caller, replaced)
+        return replaced
+      }),
+
+    restore: ({ caller }, id, ifMatch) =>
+      database.transaction(async (tx) => {
+        const { policy } = await rights.readable(tx, caller, id)
+        checkMatch(ifMatch, policy)
+        if (policy.state === 'active') return policy
+        const grant = await rights.toReplace(tx, caller, policy, policy)
+        await checkWords(tx, policy)
+        await checkTwin(tx, policy, policy.id)
+        await checkRoom(tx, policy)
+        const restored = await markActive(tx, grant, changeOf(policy, caller))
+        if (!restored) throw notFound(id)
+        await outbox.append(tx, { type: 'iam.policy.restored', ...factsOf(restored, caller) })
+        return restored
+      }),
+
+    delete: ({ caller }, id) =>
+      database.transaction(async (tx) => {
+        const { policy } = await rights.readable(tx, caller, id)
+        if (policy.state !== 'active') throw notFound(id)
+        await remove(tx, await rights.toDelete(tx, caller, policy), caller, policy)
+      }),
   }
 }
 
-/**
- * IBM Cloud IAM, "Using authorizations": the account of the target makes the policy. A caller of another account is told
- * which account has to, and given the body to send there, by its right attribute names.
- */
-async function grantToCreate(
-  permissions: Permissions,
-  caller: Caller,
-  draft: PolicyDraft,
-): Promise<Grant<'iam.policy.create'>> {
-  const action = 'iam.policy.create'
-  const target = targetIn(draft.accountId)
-  const grant = await permissions.grant(caller, action, target)
-  if (grant) return grant
-  const { accountId } = draft
-  const sentence = `account ${accountId} owns the resource of this policy: account ${accountId} must create it`
-  throw new Fault('forbidden', `${sentence}, and ${caller.iamId} may not create policies there`, {
-    explanation: { ...explain(caller, action, target), missingPolicy: rightPolicyBody(draft) },
-  })
-}
-
-function makePolicy(draft: PolicyDraft, made: { caller: Caller; now: number; random: Random }): Policy {
+function newPolicy(draft: PolicyDraft, made: { caller: Caller; now: number; random: Random }): Policy {
   const { caller, now, random } = made
   return {
     ...draft,
     id: makeUuid(random) as PolicyId, // made for a policy
     state: 'active',
-    revision: `1-${makeHex32(random)}`,
+    revision: firstRevision(random),
     createdAt: now,
     createdById: caller.iamId,
     lastModifiedAt: now,
@@ -135,22 +174,22 @@ function makePolicy(draft: PolicyDraft, made: { caller: Caller; now: number; ran
   }
 }
 
-async function refuseTwin(tx: Tx, policy: Policy): Promise<void> {
-  const twin = await readTwin(tx, policy)
-  if (!twin) return
-  throw new Fault('conflict', `policy ${twin.id} grants the same roles to the same subject on the same resource`, {
-    reason: 'policy_conflict_error',
-    extra: { conflicts_with: { policy: twin.id, etag: twin.revision } },
-  })
+/** The service has no code for a precondition: a revision that has moved on is a conflict with what there is now. */
+function checkMatch(ifMatch: string | undefined, policy: Policy): void {
+  try {
+    checkRevision(ifMatch, policy.revision)
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.code !== 'conflict') throw cause
+    throw new Fault('conflict', `policy ${policy.id} has been changed since it was read: read it again`, {
+      reason: 'policy_conflict_error',
+      extra: { conflicts_with: { policy: policy.id, etag: policy.revision } },
+      cause,
+    })
+  }
 }
 
-async function refuseTooMany(tx: Tx, accountId: string): Promise<void> {
-  if ((await countActivePolicies(tx, accountId)) < policiesPerAccountMax) return
-  const quota = `account ${accountId} has ${policiesPerAccountMax} policies, which is the quota`
-  throw new Fault('unprocessable', quota, { reason: 'unable_to_process' })
-}
-
-const notFound = (id: string): Fault => new Fault('not_found', `policy ${id} not found`, { reason: 'policy_not_found' })
+export const notFound = (id: string): Fault =>
+  new Fault('not_found', `policy ${id.slice(0, 64)} not found`, { reason: 'policy_not_found' })
 
 const factsOf = (policy: Policy, caller: Caller) => ({
   accountId: policy.accountId,
@@ -158,9 +197,3 @@ const factsOf = (policy: Policy, caller: Caller) => ({
   policyId: policy.id,
   policyType: policy.type,
 })
-
-/** Revisions look like CouchDB's: a count and 32 hexadecimal digits. */
-function nextRevision(revision: string, random: Random): string {
-  const count = Number.parseInt(revision, 10)
-  return `${count + 1}-${makeHex32(random)}`
-}

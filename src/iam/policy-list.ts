@@ -4,11 +4,11 @@
 import { Fault } from '#base/fault.ts'
 import { policiesPerAccountMax } from '#base/limits.ts'
 import type { Static } from 'typebox'
-import { iamIdKey } from './attributes.ts'
-import type { policyQuery } from './contract.ts'
-import type { Policy } from './policy.ts'
-import type { PolicyOrder, PolicyPage } from './tables-policies.ts'
+import type { policyQuery } from './contract-policy.ts'
+import { groupKey, iamIdKey } from './policy-keys.ts'
+import type { After, ListedPolicy, PolicyOrder, PolicyPage } from './tables-policy-lists.ts'
 
+/** Of both versions: the second has no tags in it. */
 export type PolicyQuery = Static<typeof policyQuery>
 
 const orders: ReadonlyMap<string, PolicyOrder> = new Map([
@@ -23,7 +23,13 @@ const orders: ReadonlyMap<string, PolicyOrder> = new Map([
   ['state', 'state'],
 ])
 
-const valueBy: Readonly<Record<PolicyOrder, (policy: Policy) => string | number>> = {
+/** IBM Cloud IAM policy management API, "List policies": these two only with what they are about. */
+const permitOrders: ReadonlyMap<string, PolicyOrder> = new Map([
+  ['last_permit_at', 'last_permit_at'],
+  ['last_permit_frequency', 'last_permit_frequency'],
+])
+
+const valueBy: Readonly<Record<PolicyOrder, (policy: ListedPolicy) => string | number>> = {
   id: (policy) => policy.id,
   type: (policy) => policy.type,
   created_at: (policy) => policy.createdAt,
@@ -31,30 +37,52 @@ const valueBy: Readonly<Record<PolicyOrder, (policy: Policy) => string | number>
   last_modified_at: (policy) => policy.lastModifiedAt,
   last_modified_by_id: (policy) => policy.lastModifiedById,
   state: (policy) => policy.state,
+  last_permit_at: (policy) => policy.lastPermit?.at ?? 0,
+  last_permit_frequency: (policy) => policy.lastPermit?.count ?? 0,
 }
 
+export const valueAt = (policy: ListedPolicy, order: PolicyOrder): string | number => valueBy[order](policy)
+
 export function parsePolicyQuery(query: PolicyQuery): PolicyPage {
+  const withLastPermit = query.format === 'include_last_permit'
   const sort = query.sort ?? 'created_at'
   const descending = sort.startsWith('-')
-  const order = orders.get(descending ? sort.slice(1) : sort)
+  const field = descending ? sort.slice(1) : sort
+  const order = orders.get(field) ?? (withLastPermit ? permitOrders.get(field) : undefined)
   if (!order) throw wrongParameter('sort', `is one of ${[...orders.keys()].join(', ')}, or one of them after a minus`)
+  if (query.iam_id !== undefined && query.access_group_id !== undefined) {
+    throw wrongParameter('access_group_id', 'and iam_id do not go together: a policy has one subject')
+  }
+  const subject = subjectOf(query)
   return {
-    state: query.state ?? 'active',
-    ...(query.type && { type: query.type }),
-    ...(query.iam_id && { subject: iamIdKey(query.iam_id) }),
-    ...(query.service_type && { serviceType: query.service_type }),
+    filter: {
+      state: query.state ?? 'active',
+      ...(query.type && { type: query.type }),
+      ...(subject !== null && { subject }),
+      ...(query.service_type && { serviceType: query.service_type }),
+      ...(query.service_name !== undefined && { serviceName: query.service_name }),
+      ...(query.service_group_id !== undefined && { serviceGroupId: query.service_group_id }),
+      ...(query.tag_name !== undefined && { tagName: query.tag_name }),
+      ...(query.tag_value !== undefined && { tagValue: query.tag_value }),
+    },
     order,
     descending,
     ...(query.start !== undefined && { after: parseStart(query.start, order) }),
     limit: query.limit ?? policiesPerAccountMax,
+    withLastPermit,
   }
 }
 
-/** The start of the page that follows this policy. */
-export const startAfter = (policy: Policy, order: PolicyOrder): string =>
-  Buffer.from(JSON.stringify([order, valueBy[order](policy), policy.id])).toString('base64url')
+function subjectOf({ iam_id, access_group_id }: PolicyQuery): string | null {
+  if (iam_id !== undefined) return iamIdKey(iam_id)
+  return access_group_id === undefined ? null : groupKey(access_group_id)
+}
 
-function parseStart(start: string, order: PolicyOrder): { value: string | number; id: string } {
+/** The start of the page that follows this row. */
+export const startAfter = (after: After, order: PolicyOrder): string =>
+  Buffer.from(JSON.stringify([order, after.value, after.id])).toString('base64url')
+
+function parseStart(start: string, order: PolicyOrder): After {
   const parts = parseJson(Buffer.from(start, 'base64url').toString())
   const [ofOrder, value, id]: readonly unknown[] = Array.isArray(parts) ? parts : []
   const isValue = typeof value === 'string' || typeof value === 'number'

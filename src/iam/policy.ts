@@ -1,25 +1,35 @@
 // What a policy is, inside. `sent` is what its author wrote, kept to the letter because clients compare; `facts` is what
-// it means, by the right names, and the only part that decisions read.
+// it means, by the right names, and the only part that decisions read. Both versions of the policy API show the same
+// policy: policy-view.ts and policy-view-v2.ts.
 
 import { createHash } from 'node:crypto'
 import type { PolicyId } from '#base/id.ts'
 import { serviceTypeOf } from './actions.ts'
 import type { ServiceType } from './actions.ts'
-import { accountKey, iamIdKey, serviceKey } from './attributes.ts'
-import type { SubjectKey } from './attributes.ts'
-import type { Condition, PolicyFacts } from './decide.ts'
+import type { Condition, ConditionValue } from './conditions.ts'
+import type { PolicyFacts } from './decide.ts'
 import type { PolicyType } from './roles.ts'
+import type { Rule } from './rules.ts'
 
 export interface SentAttribute {
   readonly name: string
-  readonly value: string
-  readonly operator?: 'stringEquals' | 'stringMatch'
+  readonly value: ConditionValue
+  /** Absent only where version 1 of the API was used without one. */
+  readonly operator?: string
 }
+
+/** A rule as it was sent: keys in their double braces, days perhaps as numbers. */
+export type SentRule =
+  | { readonly key: string; readonly operator: string; readonly value: unknown }
+  | { readonly operator: string; readonly conditions: readonly SentRule[] }
 
 export interface PolicyDocument {
   readonly description: string | null
   readonly subject: readonly SentAttribute[]
   readonly resource: readonly SentAttribute[]
+  readonly tags?: readonly SentAttribute[]
+  readonly rule?: SentRule
+  readonly pattern?: string
 }
 
 export type Facts = Omit<PolicyFacts, 'id'>
@@ -33,41 +43,50 @@ export interface PolicyDraft {
   readonly facts: Facts
 }
 
+/** For an authorization that was derived from another: which one, and the account that derived it. */
+export interface Parent {
+  readonly policyId: string
+  readonly accountId: string
+}
+
 export interface Policy extends PolicyDraft {
   readonly id: PolicyId
   readonly state: 'active' | 'deleted'
   readonly revision: string
+  readonly parent?: Parent
   readonly createdAt: number
   readonly createdById: string
   readonly lastModifiedAt: number
   readonly lastModifiedById: string
 }
 
-export const valueOf = (conditions: readonly Condition[], name: string): string | undefined =>
-  conditions.find((condition) => condition.name === name)?.value
-
-/** The key under which decisions find the policy, or null when its subject says too little to be found. */
-export function subjectKeyOf(facts: Facts): SubjectKey | null {
-  const iamId = valueOf(facts.subject, 'iam_id')
-  if (iamId !== undefined) return iamIdKey(iamId)
-  const accountId = valueOf(facts.subject, 'accountId')
-  if (accountId === undefined) return null
-  const serviceName = valueOf(facts.subject, 'serviceName')
-  return serviceName === undefined ? accountKey(accountId) : serviceKey(accountId, serviceName)
+/** The one text that an attribute must equal, if the conditions say that. */
+export function valueOf(conditions: readonly Condition[], name: string): string | undefined {
+  const value = conditions.find((one) => one.name === name && one.operator === 'stringEquals')?.value
+  return typeof value === 'string' ? value : undefined
 }
 
-export function serviceTypeOfFacts(facts: Facts): ServiceType | null {
-  const named = valueOf(facts.resource, 'serviceType')
+export function serviceTypeOfFacts({ resource }: Facts): ServiceType | null {
+  const named = valueOf(resource, 'serviceType')
   if (named === 'service' || named === 'platform_service') return named
-  const serviceName = facts.resource.find((c) => c.name === 'serviceName' && c.operator === 'stringEquals')?.value
+  const serviceName = valueOf(resource, 'serviceName')
   return serviceName === undefined ? null : serviceTypeOf(serviceName)
 }
 
-/** Equal for policies that mean the same, in whatever order and words they were written. */
-export function fingerprintOf(type: PolicyType, facts: Facts): string {
-  const conditions = (list: readonly Condition[]) =>
-    list.map(({ name, operator, value }) => JSON.stringify([name, operator, value])).sort()
-  const roles = [...new Set(facts.roles)].sort()
-  const canonical = JSON.stringify([type, conditions(facts.subject), conditions(facts.resource), roles])
-  return createHash('sha256').update(canonical).digest('hex')
+/** Equal for policies that mean the same, in whatever order, words and version they were written. */
+export function fingerprintOf(type: PolicyType, { subject, resource, roles, tags, rule }: Facts): string {
+  const conditions = (list: readonly Condition[]) => list.map(canonical).sort()
+  const words = [type, conditions(subject), conditions(resource), [...new Set(roles)].sort()]
+  const more = tags || rule ? [conditions(tags ?? []), rule ? canonicalRule(rule) : null] : []
+  return createHash('sha256')
+    .update(JSON.stringify([...words, ...more]))
+    .digest('hex')
+}
+
+const canonical = ({ name, operator, value }: Condition): string =>
+  JSON.stringify([name, operator, Array.isArray(value) ? [...value].sort() : value])
+
+export function canonicalRule(rule: Rule): string {
+  if (!('conditions' in rule)) return canonical(rule)
+  return JSON.stringify([rule.operator, rule.conditions.map(canonicalRule).sort()])
 }

@@ -7,7 +7,7 @@ import type { Explanation } from '#base/fault.ts'
 export interface Caller {
   readonly iamId: string
   readonly accountId: string
-  readonly kind: 'user' | 'serviceId' | 'service'
+  readonly kind: 'user' | 'serviceId' | 'profile' | 'service'
   /** For a user, the e-mail address; for people who read an answer. */
   readonly name: string
 }
@@ -18,8 +18,10 @@ export interface ServiceSubject {
   readonly serviceName: string
   readonly accountId: string
   readonly serviceInstance?: string
+  readonly region?: string
   readonly resourceType?: string
   readonly resource?: string
+  readonly resourceGroupId?: string
 }
 
 export type Subject = Caller | ServiceSubject
@@ -50,6 +52,12 @@ export interface Target {
   readonly resource?: string
   readonly resourceGroupId?: string
   readonly keyRing?: string
+  /** Of requests for objects only; the empty text counts. */
+  readonly path?: string
+  readonly prefix?: string
+  readonly delimiter?: string
+  /** Access management tags, `name:value`; policies on tags permit nothing on what does not tell them. */
+  readonly accessTags?: readonly string[]
 }
 
 declare const granted: unique symbol
@@ -67,8 +75,11 @@ export interface Grant<Action extends string = string> {
 export type Decision = { readonly permitted: true; readonly policyId: string } | { readonly permitted: false }
 
 export interface IamPort {
-  /** Throws Fault 'unauthenticated' for a token that is malformed, expired, not ours, or whose bearer is locked or gone. */
-  authenticate(token: string): Promise<Caller>
+  /**
+   * Throws Fault 'unauthenticated' for a token that is malformed, expired, not ours, or whose bearer is disabled or gone,
+   * and 'forbidden' where the account allows no requests from that address; none is given for calls from within.
+   */
+  authenticate(token: string, remoteAddress?: string): Promise<Caller>
   /** Throws Fault 'forbidden' with the explanation of what is missing in whose account. */
   authorize<Action extends string>(subject: Subject, action: Action, target: Target): Promise<Grant<Action>>
   /** The same decision without a throw, for listings that leave out what the caller may not see. */
@@ -77,6 +88,12 @@ export interface IamPort {
   explain(subject: Subject, action: string, target: Target): Explanation
   /** Whether the account exists. */
   hasAccount(accountId: string): Promise<boolean>
+}
+
+/** Who runs the server: nobody of any account, and known by a credential of its own. */
+export interface OperatorPort {
+  /** Throws Fault 'unauthenticated' for any token but the operator's, 'over_limit' for who guesses. */
+  authenticateOperator(token: string, remoteAddress: string): Promise<void>
 }
 
 /** For `iam/` only: the tidy test refuses a call anywhere else. */

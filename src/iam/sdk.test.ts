@@ -7,15 +7,17 @@ import { IamAuthenticator } from 'ibm-cloud-sdk-core'
 import { makeLog } from '#base/log.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeService } from '#edge/service.ts'
-import { identityContract, policyContract } from './contract.ts'
-import { identityRoutes, policyRoutes } from './routes.ts'
+import { tokenContract } from './contract-tokens.ts'
+import { policyContract } from './contract.ts'
+import { tokenRoutes } from './routes-identity.ts'
+import { policyRoutes } from './routes.ts'
 import { accountA, accountB, apiKeyOf, makeWorld } from './testing/world.ts'
 
 test('the platform SDK logs in and creates, reads, lists and deletes an authorization', async () => {
   await using world = await makeWorld()
   const { iam, clock, random } = world
   const services = [
-    makeService({ dialect: 'identity', contract: identityContract, routes: identityRoutes(iam) }),
+    makeService({ dialect: 'identity', contract: tokenContract, routes: tokenRoutes(iam) }),
     makeService({ dialect: 'policy', contract: policyContract, routes: policyRoutes(iam) }),
   ]
   const log = makeLog('silent')

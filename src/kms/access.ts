@@ -1,33 +1,54 @@
-// From a request to a grant. The order is that of Key Protect: the instance, then the caller's right, and only then
-// whether there is such a key; so a stranger gets one answer, whatever does and does not exist.
+// From a request to a grant. The order is that of Key Protect: the instance, where the request comes from, the caller's
+// right, and only then whether there is such a key; so a stranger gets one answer, whatever does and does not exist.
 
 import { Fault } from '#base/fault.ts'
 import { isUuid } from '#base/id.ts'
-import type { Caller, Context, Grant, IamPort, Target } from '#iam/port.ts'
+import type { Caller, Context, Grant, IamPort, Subject, Target } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
 import { defaultKeyRing, keyNotFound } from './key.ts'
-import type { Instance, Key } from './key.ts'
-import { notYet } from './key-request.ts'
-import { selectInstance } from './tables-service.ts'
+import type { Instance, Key, KeyPlace } from './key.ts'
+import { isAdmitted } from './network.ts'
+import type { InstancePolicies } from './policy.ts'
+import { requireService } from './resource.ts'
+import { actionOf, authorizeIn } from './service-name.ts'
+import { selectKeyRingIds } from './tables-ring.ts'
+import { selectPlace } from './tables-service.ts'
 
 /** Who asks, and in which instance. */
 export interface Asked {
   readonly caller: Caller
   readonly instanceId: string
+  /** The ring of the header: where a new key goes, and where alone others are looked for. Absent: the default, and all. */
+  readonly keyRing?: string | undefined
+  /** Absent where no network lies between. */
+  readonly remoteAddress?: string | undefined
+}
+
+export interface InstanceSettings extends Instance {
+  readonly policies: InstancePolicies
+}
+
+export interface InstanceLeave<Action extends string> {
+  readonly grant: Grant<Action>
+  readonly instance: InstanceSettings
 }
 
 export interface Access {
-  /** Leave to do something in an instance as a whole, such as listing its keys. */
-  instance<Action extends string>(asked: Asked, action: Action): Promise<{ grant: Grant<Action>; instance: Instance }>
-  /** Leave to do something with one key. It says nothing about whether the key exists. */
-  key<Action extends string>(asked: Asked, action: Action, keyId: string): Promise<Grant<Action>>
+  /** Leave to do something with the instance as a whole. */
+  instance<Action extends string>(asked: Asked, action: Action): Promise<InstanceLeave<Action>>
+  /** Leave to do something in one ring of it, such as making a key there. It says nothing about whether the ring exists. */
+  ring<Action extends string>(asked: Asked, action: Action, keyRing: string): Promise<InstanceLeave<Action>>
+  /** Leave to list what lies in the instance, in one ring, or in each of the rings that the caller has leave for. */
+  list<Action extends string>(asked: Asked, action: Action): Promise<readonly [Grant<Action>, ...Grant<Action>[]]>
+  /** Leave to do something with one key, by its id or an alias. The grant names the key by its id; there is such a key. */
+  key<Action extends string>(asked: Asked, action: Action, idOrAlias: string): Promise<Grant<Action>>
 }
 
 export function makeAccess(reads: Reads, iam: IamPort): Access {
-  async function open(asked: Asked): Promise<Instance> {
-    const instance = isUuid(asked.instanceId) ? await selectInstance(reads, asked.instanceId) : null
-    if (!instance) throw noSuchInstance()
-    return instance
+  async function open(asked: Asked, idOrAlias: string | null) {
+    const place = isUuid(asked.instanceId) ? await selectPlace(reads, asked.instanceId, idOrAlias) : null
+    if (!place || !isAdmitted(place.instance.policies, asked.remoteAddress)) throw noSuchInstance()
+    return place
   }
 
   async function authorize<Action extends string>(
@@ -36,7 +57,7 @@ export function makeAccess(reads: Reads, iam: IamPort): Access {
     target: Target,
   ): Promise<Grant<Action>> {
     try {
-      return await iam.authorize(caller, action, target)
+      return await authorizeIn(iam, subjectOf(caller), action, target)
     } catch (cause) {
       // The explanation names the account that has to act. A caller from elsewhere, who knows a GUID and nothing else,
       // must not learn from it whose instance that is, nor that it exists.
@@ -45,16 +66,45 @@ export function makeAccess(reads: Reads, iam: IamPort): Access {
     }
   }
 
+  /** The rings of the instance that the caller may look into, when not all of them. */
+  async function grantsForRings<Action extends string>(asked: Asked, instance: Instance, action: Action) {
+    const rings = [defaultKeyRing, ...(await selectKeyRingIds(reads, instance.id))]
+    const grants: Grant<Action>[] = []
+    for (const keyRing of rings) {
+      const target = { ...instanceTarget(instance), keyRing }
+      const { permitted } = await iam.decide(subjectOf(asked.caller), actionOf(target.serviceName, action), target)
+      if (permitted) grants.push(await authorize(asked, action, target))
+    }
+    return grants
+  }
+
   return {
     async instance(asked, action) {
-      const instance = await open(asked)
+      const { instance } = await open(asked, null)
       return { instance, grant: await authorize(asked, action, instanceTarget(instance)) }
     },
-    async key(asked, action, keyId) {
-      const instance = await open(asked)
-      const grant = await authorize(asked, action, keyTarget(instance, keyId))
-      // Ids are the only names of keys yet, and no other text is worth a query.
-      if (!isUuid(keyId)) throw keyNotFound(keyId)
+    async ring(asked, action, keyRing) {
+      const { instance } = await open(asked, null)
+      return { instance, grant: await authorize(asked, action, { ...instanceTarget(instance), keyRing }) }
+    },
+    async list(asked, action) {
+      const { instance } = await open(asked, null)
+      const { keyRing } = asked
+      if (keyRing !== undefined) return [await authorize(asked, action, { ...instanceTarget(instance), keyRing })]
+      const { permitted } = await iam.decide(
+        subjectOf(asked.caller),
+        actionOf(instance.serviceName, action),
+        instanceTarget(instance),
+      )
+      const [first, ...others] = permitted ? [] : await grantsForRings(asked, instance, action)
+      return first ? [first, ...others] : [await authorize(asked, action, instanceTarget(instance))]
+    },
+    async key(asked, action, idOrAlias) {
+      const { instance, key } = await open(asked, idOrAlias)
+      const keyRing = key?.keyRing ?? asked.keyRing
+      const place = { ...instanceTarget(instance), ...(keyRing !== undefined && { keyRing }) }
+      const grant = await authorize(asked, action, { ...place, resource: key?.id ?? idOrAlias })
+      if (!key || (asked.keyRing !== undefined && asked.keyRing !== key.keyRing)) throw keyNotFound(idOrAlias)
       return grant
     },
   }
@@ -62,7 +112,7 @@ export function makeAccess(reads: Reads, iam: IamPort): Access {
 
 /** Key Protect API, "Request headers": the instance is required, the ring narrows the search to one ring. */
 export function askedBy(
-  { caller }: Context,
+  { caller, remoteAddress }: Context,
   { headers }: { readonly headers: Readonly<Record<string, string | undefined>> },
 ): Asked {
   const instanceId = headers['bluemix-instance']
@@ -71,14 +121,17 @@ export function askedBy(
       target: { type: 'header', name: 'Bluemix-Instance' },
     })
   }
-  const keyRing = headers['x-kms-key-ring']
-  if (keyRing !== undefined && keyRing !== defaultKeyRing) throw notYet('X-Kms-Key-Ring', 'header')
-  return { caller, instanceId: instanceId.toLowerCase() }
+  const keyRing = headers['x-kms-key-ring'] || undefined
+  return { caller, instanceId: instanceId.toLowerCase(), keyRing, remoteAddress }
 }
 
+/** A service is asked about as what it is: policies name services, not the ids of their tokens. */
+const subjectOf = (caller: Caller): Subject => (caller.kind === 'service' ? requireService(caller) : caller)
+
 /** Where a key of the instance stands in IAM; a policy may name any of these attributes. */
-export const keyTarget = (instance: Instance, keyId: string): Target => ({
+export const keyTarget = ({ keyRing, ...instance }: KeyPlace, keyId: string): Target => ({
   ...instanceTarget(instance),
+  keyRing,
   resource: keyId,
 })
 
@@ -87,15 +140,14 @@ export const found = (key: Key | null, keyId: string): Key => {
   return key
 }
 
-/** Policies narrowed to the ring or to the type `key` admit to lists too; those narrowed to one key do not. */
-const instanceTarget = (instance: Instance): Target => ({
+/** Policies narrowed to the type `key` admit to the instance too; those narrowed to a ring or a key do not. */
+export const instanceTarget = (instance: Instance): Target => ({
   accountId: instance.accountId,
-  serviceName: 'kms',
+  serviceName: instance.serviceName,
   serviceInstance: instance.id,
   region: instance.region,
   resourceGroupId: instance.resourceGroupId,
   resourceType: 'key',
-  keyRing: defaultKeyRing,
 })
 
 export const noSuchInstance = (cause?: unknown): Fault =>

@@ -1,13 +1,17 @@
 // The wire of the key manager, as data. Source: Key Protect API v2. What is not here is answered "not found" by the edge.
+// What stands around keys (rings, aliases, policies, import tokens, what services say) is in contract-settings.ts.
 
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { Contract } from '#base/contract.ts'
+import { kmipOperations, settingOperations } from './contract-settings.ts'
 import {
+  anyActionBody,
   keyCollection,
   keyFilter,
   newKeyCollection,
   page,
+  patchKeyBody,
   registrationCollection,
   rewrapReply,
   rotateBody,
@@ -17,6 +21,7 @@ import {
   wrapBody,
   wrapReply,
 } from './schemas.ts'
+import { rotationReply } from './schemas-settings.ts'
 
 const totalCount = { totalCount: Type.Optional(Type.Boolean()) } as const
 
@@ -29,6 +34,18 @@ const registrationQuery = Type.Object({
 
 /** A deletion answers with the key only where `Prefer: return=representation` asks for it, else 204 without a body. */
 const maybeKeyCollection = Type.Unsafe<Static<typeof keyCollection> | undefined>(keyCollection)
+
+/** As above, for the old form of the actions, each of which answers what its own operation answers. */
+const anyActionReply = Type.Unsafe<
+  | Static<typeof wrapReply>
+  | Static<typeof unwrapReply>
+  | Static<typeof rewrapReply>
+  | Static<typeof keyCollection>
+  | undefined
+>(Type.Union([rewrapReply, unwrapReply, wrapReply, keyCollection]))
+
+/** What of a restoration's body older clients still send is not needed any more, and is not looked at. */
+const anything = Type.Unknown()
 
 export const kmsContract = {
   countKeys: {
@@ -57,6 +74,15 @@ export const kmsContract = {
     status: 201,
     reply: keyCollection,
   },
+  createKeyWithPolicyOverrides: {
+    method: 'POST',
+    path: '/api/v2/keys_with_policy_overrides',
+    summary: 'Create or import a key with policies of its own',
+    action: 'kms.secrets-with-policy-overrides.create',
+    body: newKeyCollection,
+    status: 201,
+    reply: keyCollection,
+  },
   listInstanceRegistrations: {
     method: 'GET',
     path: '/api/v2/keys/registrations',
@@ -74,12 +100,50 @@ export const kmsContract = {
     status: 200,
     reply: keyCollection,
   },
+  actOnKey: {
+    method: 'POST',
+    path: '/api/v2/keys/{id}',
+    summary: 'Do what `action` says; the old form of the operations under actions/',
+    action: 'kms.secrets.wrap',
+    query: Type.Object({ action: Type.String() }),
+    body: anyActionBody,
+    bodyOptional: true,
+    status: 200,
+    reply: anyActionReply,
+  },
+  updateKey: {
+    method: 'PATCH',
+    path: '/api/v2/keys/{id}',
+    summary: 'Move a key to another ring',
+    action: 'kms.secrets.patch',
+    body: patchKeyBody,
+    status: 200,
+    reply: keyCollection,
+  },
   deleteKey: {
     method: 'DELETE',
     path: '/api/v2/keys/{id}',
     summary: 'Delete a key',
     action: 'kms.secrets.delete',
     query: Type.Object({ force: Type.Optional(Type.Boolean()) }),
+    status: 200,
+    reply: maybeKeyCollection,
+  },
+  restoreKey: {
+    method: 'POST',
+    path: '/api/v2/keys/{id}/restore',
+    summary: 'Take back the deletion of a key',
+    action: 'kms.secrets.restore',
+    body: anything,
+    bodyOptional: true,
+    status: 201,
+    reply: maybeKeyCollection,
+  },
+  purgeKey: {
+    method: 'DELETE',
+    path: '/api/v2/keys/{id}/purge',
+    summary: 'Destroy a deleted key for good',
+    action: 'kms.secrets.purge',
     status: 200,
     reply: maybeKeyCollection,
   },
@@ -161,5 +225,40 @@ export const kmsContract = {
     summary: 'Make a suspended root key active again',
     action: 'kms.secrets.enable',
     status: 204,
+  },
+  setKeyForDeletion: {
+    method: 'POST',
+    path: '/api/v2/keys/{id}/actions/setKeyForDeletion',
+    summary: 'Say the first of two words for the deletion of a key',
+    action: 'kms.secrets.setkeyfordeletion',
+    status: 204,
+  },
+  unsetKeyForDeletion: {
+    method: 'POST',
+    path: '/api/v2/keys/{id}/actions/unsetKeyForDeletion',
+    summary: 'Take the first word back',
+    action: 'kms.secrets.unsetkeyfordeletion',
+    status: 204,
+  },
+  syncKey: {
+    method: 'POST',
+    path: '/api/v2/keys/{id}/actions/sync',
+    summary: 'Ask the services that use a key to read again what it is',
+    action: 'kms.secrets.sync',
+    status: 204,
+  },
+  ...settingOperations,
+  ...kmipOperations,
+} as const satisfies Contract
+
+/** Keyward's own. `id` is an id, an alias, or the CRN of the key, which names its instance too. */
+export const rotationContract = {
+  getKeyRotation: {
+    method: 'GET',
+    path: '/keyward/v1/keys/{id}/rotation',
+    summary: 'See how far the resources of a key have come with its newest version',
+    action: 'kms.registrations.listforkey',
+    status: 200,
+    reply: rotationReply,
   },
 } as const satisfies Contract

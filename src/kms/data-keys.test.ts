@@ -91,7 +91,7 @@ test('a text that is no key CRN is invalid, whoever asks', async () => {
     `${crn}x`,
   ]
   for (const text of wrong) await assert.rejects(create(world, text), fails('invalid', 'key_crn_invalid'))
-  await assert.rejects(create(world, crn, 'no crn'), fails('invalid', 'resource_crn_invalid'))
+  await assert.rejects(create(world, crn, 'no crn'), fails('invalid', 'INVALID_FIELD_ERR'))
 })
 
 test('who is not authorised reads the same of a key that exists and of one that does not', async () => {
@@ -167,7 +167,7 @@ test("a service speaks of its own account's resources alone", async () => {
   const other: ServiceSubject = { ...blockStorage, serviceName: 'databases' }
   world.iam.permit(other, accountA, serviceActions)
   await create(world, crn)
-  await assert.rejects(create(world, crn, volumeCrn(), other), fails('conflict', 'RESOURCE_OWNER_ERR'))
+  await assert.rejects(create(world, crn, volumeCrn(), other), fails('forbidden', 'RESOURCE_OWNER_ERR'))
   await world.kms.port.unregister({ keyCrn: crn, resourceCrn: volumeCrn(), as: other })
   assert.equal((await world.kms.port.registrationsOf('server-protect', '', 10)).length, 1)
 })

@@ -3,16 +3,22 @@
 
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import type { Database } from '#store/database.ts'
+import type { Database, Reads } from '#store/database.ts'
 import type { KmsInstance, KmsPort } from './port.ts'
-import { deleteInstance as deleteRows, insertInstance, selectLivingKeyIds } from './tables-service.ts'
+import { deleteInstance as deleteRows, hasInstanceOf, insertInstance, selectLivingKeyIds } from './tables-service.ts'
 
-export type Instances = Pick<KmsPort, 'createInstance' | 'deleteInstance'>
+export type Instances = Pick<KmsPort, 'hsCryptoRefusal' | 'createInstance' | 'deleteInstance'>
 
-export function makeInstances(parts: { readonly database: Database; readonly clock: Clock }): Instances {
-  const { database, clock } = parts
+export function makeInstances(parts: {
+  readonly database: Database
+  readonly clock: Clock
+  readonly isMasterKeyInToken: boolean
+}): Instances {
+  const { database, clock, isMasterKeyInToken } = parts
+  const hsCryptoRefusal = isMasterKeyInToken ? null : needsToken
 
   async function createInstance(instance: KmsInstance): Promise<void> {
+    if (instance.serviceName === 'hs-crypto' && hsCryptoRefusal) throw new Fault('conflict', hsCryptoRefusal)
     await database.transaction((tx) => insertInstance(tx, instance, clock.now()))
   }
 
@@ -25,7 +31,21 @@ export function makeInstances(parts: { readonly database: Database; readonly clo
     })
   }
 
-  return { createInstance, deleteInstance }
+  return { hsCryptoRefusal, createInstance, deleteInstance }
+}
+
+/** What an instance of Hyper Protect Crypto Services promises its owner needs the master key to be in a token. */
+const needsToken =
+  'an instance of hs-crypto needs a hardware security module: a server whose master key is in a PKCS#11 token'
+
+/** Nor may a server serve such instances after its master key has moved out of the token. */
+export async function requireToken(reads: Reads, isMasterKeyInToken: boolean): Promise<void> {
+  if (!isMasterKeyInToken && (await hasInstanceOf(reads, 'hs-crypto'))) {
+    throw new Fault(
+      'unavailable',
+      'there are instances of hs-crypto, and their keys may be sealed by a PKCS#11 token only',
+    )
+  }
 }
 
 /** Enough to begin with; a sentence is not a list. */

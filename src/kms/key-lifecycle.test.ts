@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { blockStorage, fails, makeWorld, volumeCrn } from './testing/world.ts'
+import { waits } from './waits.ts'
+import { blockStorage, brought, fails, makeWorld, volumeCrn } from './testing/world.ts'
 
 test('disable() and enable() change the state with their events, and say 409 where the state does not permit them', async () => {
   await using world = await makeWorld()
@@ -13,6 +14,9 @@ test('disable() and enable() change the state with their events, and say 409 whe
   assert.equal((await keys.metadata(world.asOwner, id)).key.state, 'suspended')
   await assert.rejects(lifecycle.disable(world.asOwner, id), refused)
   await assert.rejects(use.wrap(world.asOwner, id, { plaintext: null, aad: [] }), refused)
+  world.clock.advance(waits.settleMs - 1)
+  await assert.rejects(lifecycle.enable(world.asOwner, id), fails('conflict', 'REQ_TOO_EARLY_ERR'))
+  world.clock.advance(1)
   await lifecycle.enable(world.asOwner, id)
   await use.wrap(world.asOwner, id, { plaintext: null, aad: [] })
   assert.deepEqual(
@@ -57,7 +61,7 @@ test('remove() ends every use with 410, and metadata stays', async () => {
   const { lifecycle, keys, use } = world.kms
   const { id } = await world.rootKey()
   const { ciphertext } = await use.wrap(world.asOwner, id, { plaintext: null, aad: [] })
-  const removed = await lifecycle.remove(world.asOwner, id, false)
+  const { key: removed } = await lifecycle.remove(world.asOwner, id, false)
   assert.deepEqual([removed.state, removed.deleted?.by], ['destroyed', 'IBMid-owner'])
   const gone = fails('gone', 'KEY_DELETED_ERR')
   await assert.rejects(lifecycle.remove(world.asOwner, id, true), gone)
@@ -90,8 +94,8 @@ test('rotate() takes new material for imported keys and only for those', async (
   await using world = await makeWorld()
   const { lifecycle, keys } = world.kms
   const generated = await world.rootKey()
-  const imported = await world.rootKey({ payload: randomBytes(16).toString('base64') })
-  const payload = randomBytes(32).toString('base64')
+  const imported = await world.rootKey({ imported: brought(randomBytes(16).toString('base64')) })
+  const payload = brought(randomBytes(32).toString('base64'))
   await assert.rejects(lifecycle.rotate(world.asOwner, imported.id, null), fails('invalid', 'KEY_PAYLOAD_REQ_ERR'))
   await assert.rejects(
     lifecycle.rotate(world.asOwner, generated.id, payload),
@@ -104,14 +108,16 @@ test('rotate() takes new material for imported keys and only for those', async (
   assert.notEqual(key.newestVersion.id, imported.id)
 })
 
-test('two rotations at once make two versions', async () => {
+test('of two rotations at once one is done, and the other reads that it is too early', async () => {
   await using world = await makeWorld()
   const { id } = await world.rootKey()
-  await Promise.all([1, 2].map(() => world.kms.lifecycle.rotate(world.asOwner, id, null)))
+  const rotate = () => world.kms.lifecycle.rotate(world.asOwner, id, null)
+  const results = await Promise.allSettled([rotate(), rotate()])
+  assert.deepEqual(results.map((result) => result.status).sort(), ['fulfilled', 'rejected'])
   const rows = await world.database.reads.selectFrom('kms_key_version').select('ordinal').orderBy('ordinal').execute()
   assert.deepEqual(
     rows.map((row) => row.ordinal),
-    [1, 2, 3],
+    [1, 2],
   )
 })
 
@@ -135,6 +141,7 @@ test('expireKeys() writes down what has expired, once, and leaves suspended keys
   const row = (id: string) =>
     world.database.reads.selectFrom('kms_key').select('state').where('id', '=', id).executeTakeFirst()
   assert.deepEqual([(await row(expiring.id))?.state, (await row(suspended.id))?.state], [3, 2])
+  clock.advance(waits.settleMs)
   await kms.lifecycle.enable(world.asOwner, suspended.id)
   assert.equal((await kms.keys.metadata(world.asOwner, suspended.id)).key.state, 'deactivated')
 })

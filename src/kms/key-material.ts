@@ -6,6 +6,7 @@ import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { invalidField, parseBase64 } from './base64.ts'
+import { versionPurpose } from './key.ts'
 import type { SealedVersion } from './key.ts'
 
 /** Key Protect, "Creating keys": 256 bits, whatever the kind. */
@@ -18,9 +19,7 @@ export const generateMaterial = (random: Random): SecretBytes => SecretBytes.ran
 export function importMaterial(payload: string, kind: 'root' | 'standard'): SecretBytes {
   const bytes = parseBase64(payload, 'payload')
   try {
-    if (kind === 'root' && !rootKeyBytes.includes(bytes.length)) {
-      throw invalidField('payload', `payload of a root key must have ${rootKeyBytes.join(', ')} bytes`)
-    }
+    if (kind === 'root') requireRootKeyLength(bytes.length)
     if (bytes.length > standardKeyBytesMax) {
       throw invalidField('payload', `payload must have at most ${standardKeyBytesMax} bytes`)
     }
@@ -30,18 +29,20 @@ export function importMaterial(payload: string, kind: 'root' | 'standard'): Secr
   }
 }
 
+/** Key Protect, "Importing root keys": the lengths of AES keys, however they come in. */
+export function requireRootKeyLength(byteCount: number): void {
+  if (rootKeyBytes.includes(byteCount)) return
+  throw invalidField('payload', `payload of a root key must have ${rootKeyBytes.join(', ')} bytes`)
+}
+
 export function sealVersion(
   sealer: Sealer,
   version: Omit<SealedVersion, 'sealedMaterial'>,
   material: SecretBytes,
 ): SealedVersion {
-  return { ...version, sealedMaterial: material.use((bytes) => sealer.seal(purpose(version), bytes)) }
+  return { ...version, sealedMaterial: material.use((bytes) => sealer.seal(versionPurpose(version), bytes)) }
 }
 
 /** Owned by the caller. */
 export const openVersion = (sealer: Sealer, version: SealedVersion): SecretBytes =>
-  SecretBytes.own(sealer.open(purpose(version), version.sealedMaterial))
-
-/** Names the row, so that material moved to another key or version does not open. */
-const purpose = (version: { readonly keyId: string; readonly id: string }): string =>
-  `kms.key-version/${version.keyId}/${version.id}`
+  SecretBytes.own(sealer.open(versionPurpose(version), version.sealedMaterial))

@@ -4,13 +4,17 @@
 import { parseCrn, parseShortKeyCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import { isHex32, isUuid } from '#base/id.ts'
-import type { Grant, IamPort, ServiceSubject, Target } from '#iam/port.ts'
+import type { Context, Grant, IamPort, ServiceSubject, Target } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
-import { keyTarget } from './access.ts'
-import type { Instance } from './key.ts'
-import { selectInstanceOfKey } from './tables-service.ts'
+import { askedBy, keyTarget } from './access.ts'
+import type { Asked } from './access.ts'
+import type { KeyPlace } from './key.ts'
+import { actionOf, authorizeIn, isKmsServiceName } from './service-name.ts'
+import type { KmsServiceName } from './service-name.ts'
+import { selectPlaceOfKey } from './tables-service.ts'
 
 export interface KeyName {
+  readonly serviceName: KmsServiceName
   readonly keyId: string
   readonly accountId: string
   readonly region: string
@@ -29,10 +33,11 @@ export function parseKeyName(text: string): KeyName {
 export function keyNameOf(text: string): KeyName | null {
   const short = parseShortKeyCrn(text)
   const crn = short ?? parseCrn(text)
-  if (!crn || crn.cname !== 'bluemix' || crn.ctype !== 'public' || crn.serviceName !== 'kms') return null
+  if (!crn || crn.cname !== 'bluemix' || crn.ctype !== 'public' || !isKmsServiceName(crn.serviceName)) return null
   if (crn.resourceType !== 'key' || crn.location === '' || !isHex32(crn.accountId) || !isUuid(crn.resource)) return null
   if (!short && !isUuid(crn.serviceInstance)) return null
   return {
+    serviceName: crn.serviceName,
     keyId: crn.resource,
     accountId: crn.accountId,
     region: crn.location,
@@ -40,11 +45,11 @@ export function keyNameOf(text: string): KeyName | null {
   }
 }
 
-/** The instance in which the named key lies, or null where there is no such key. Nobody is told before `authorizeNamed`. */
-export const locate = (reads: Reads, name: KeyName): Promise<Instance | null> => selectInstanceOfKey(reads, name)
+/** The instance and the ring in which the named key lies, or null where there is no such key. Nobody is told before `authorizeNamed`. */
+export const locate = (reads: Reads, name: KeyName): Promise<KeyPlace | null> => selectPlaceOfKey(reads, name)
 
 /** What the policies of the key's account are asked: everything about a key that exists, and its name about any other. */
-export const targetOf = (name: KeyName, located: Instance | null): Target =>
+export const targetOf = (name: KeyName, located: KeyPlace | null): Target =>
   located ? keyTarget(located, name.keyId) : nameTarget(name)
 
 export async function authorizeNamed<Action extends string>(
@@ -53,16 +58,17 @@ export async function authorizeNamed<Action extends string>(
     readonly as: ServiceSubject
     readonly action: Action
     readonly name: KeyName
-    readonly located: Instance | null
+    readonly located: KeyPlace | null
   },
 ): Promise<Grant<Action>> {
   const { as, action, name, located } = request
   try {
-    return await iam.authorize(as, action, targetOf(name, located))
+    return await authorizeIn(iam, as, action, targetOf(name, located))
   } catch (cause) {
     if (!(cause instanceof Fault) || cause.code !== 'forbidden') throw cause
-    const explanation = iam.explain(as, action, nameTarget(name))
-    const message = `service ${as.serviceName} of account ${as.accountId} may not ${action} in account ${name.accountId}`
+    const named = actionOf(name.serviceName, action)
+    const explanation = iam.explain(as, named, nameTarget(name))
+    const message = `service ${as.serviceName} of account ${as.accountId} may not ${named} in account ${name.accountId}`
     throw new Fault('forbidden', message, { explanation, cause })
   }
 }
@@ -70,9 +76,20 @@ export async function authorizeNamed<Action extends string>(
 /** Of the name alone: an explanation made from more would tell what exists. */
 const nameTarget = (name: KeyName): Target => ({
   accountId: name.accountId,
-  serviceName: 'kms',
+  serviceName: name.serviceName,
   region: name.region,
   resourceType: 'key',
   resource: name.keyId,
   ...(name.instanceId !== null && { serviceInstance: name.instanceId }),
 })
+
+/** Where a path may hold a CRN instead of an id or alias: the CRN names the instance, and no header has to. */
+export function askedByName(
+  context: Context,
+  input: { readonly path: { readonly id: string }; readonly headers: Readonly<Record<string, string | undefined>> },
+): readonly [Asked, string] {
+  const { id } = input.path
+  const name = keyNameOf(id)
+  if (!name?.instanceId) return [askedBy(context, input), id]
+  return [askedBy(context, { headers: { ...input.headers, 'bluemix-instance': name.instanceId } }), name.keyId]
+}

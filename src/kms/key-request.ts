@@ -6,44 +6,44 @@ import { Fault } from '#base/fault.ts'
 import {
   aadStringLengthMax,
   aadStringsMax,
+  aliasesPerKeyMax,
   keyDescriptionLength,
   keyNameLength,
-  keyPageDefault,
   keyTagLengthMax,
   keyTagsMax,
 } from '#base/limits.ts'
+import { requireAlias } from './aliases.ts'
 import { invalidField } from './base64.ts'
-import type { kmsContract } from './contract.ts'
-import { keyStates, stateNumbers } from './key-state.ts'
-import type { KeyState } from './key-state.ts'
+import { badBody, onlyResource } from './envelope.ts'
+import { rotationMonthsOf } from './key-policy-request.ts'
+import type { WantedKeyPolicies } from './policy.ts'
 import { mediaType } from './schemas.ts'
-import type { newKeyCollection, rotateBody, unwrapBody, wrapBody } from './schemas.ts'
-import { isSortField } from './tables-key.ts'
-import type { Page, SortTerm } from './tables-key.ts'
+import type { newKeyCollection, patchKeyBody, rotateBody, unwrapBody, wrapBody } from './schemas.ts'
 
 export interface NewKey {
   readonly name: string
   readonly description: string | null
   readonly tags: readonly string[]
+  readonly aliases: readonly string[]
   readonly extractable: boolean
-  /** Base64 of imported material, or null for generated material. */
-  readonly payload: string | null
+  /** Null for generated material. */
+  readonly imported: ImportedMaterial | null
   readonly expiresAt: number | null
+  /** Instead of what the instance gives new keys, where it is said. */
+  readonly policies: WantedKeyPolicies
 }
 
-export interface KeyFilterRequest {
-  readonly states: readonly KeyState[]
-  readonly extractable: boolean | null
+/** Material that a caller brings: in base64, and encrypted to the import token where it says how. */
+export interface ImportedMaterial {
+  readonly payload: string
+  readonly transport: Transport | null
 }
 
-export interface ListRequest {
-  readonly page: Page
-  /** Whether the caller wants to know how many there are beyond the page. */
-  readonly counting: boolean
-}
-
-export interface KeyListRequest extends KeyFilterRequest, ListRequest {
-  readonly sort: readonly SortTerm[]
+export interface Transport {
+  readonly encryptedNonce: string
+  readonly iv: string
+  /** Null where the caller leaves it to what the service has always taken. */
+  readonly oaepHash: 'sha256' | 'sha1' | null
 }
 
 /** What is wrapped, in base64; null asks for something fresh. */
@@ -59,51 +59,72 @@ export interface Opening {
 }
 
 type NewKeyBody = Static<typeof newKeyCollection>
-type FilterQuery = Static<(typeof kmsContract)['countKeys']['query']>
-type ListQuery = Static<(typeof kmsContract)['listKeys']['query']>
-type PageQuery = { readonly limit?: number; readonly offset?: number; readonly totalCount?: boolean }
 
 export type Preference = 'representation' | 'minimal'
 
 export function newKey(body: NewKeyBody, now: number): NewKey {
-  const resource = onlyResource(body, mediaType('key'))
-  for (const name of [...secureImportFields, 'aliases'] as const) {
-    if (resource[name] !== undefined) throw notYet(name)
-  }
-  const { name, description, extractable, payload, expirationDate } = resource
+  const resource = onlyResource(body, 'key')
+  if (resource.type !== mediaType('key')) throw badBody('type', `type must be ${mediaType('key')}`)
+  const { name, description, extractable, expirationDate } = resource
   requireLength('name', name, keyNameLength)
   if (description !== undefined) requireLength('description', description, keyDescriptionLength)
   return {
     name,
     description: description ?? null,
     tags: parseTags(resource),
+    aliases: parseAliases(resource.aliases ?? []),
     extractable,
-    payload: payload ?? null,
+    imported: importedMaterial(resource),
     expiresAt: expirationDate === undefined ? null : parseFutureDate('expirationDate', expirationDate, now),
+    policies: {
+      rotation: resource.rotation ? rotationMonthsOf(resource.rotation) : null,
+      dualAuthDelete: resource.dualAuthDelete ?? null,
+    },
   }
 }
 
-export const pageRequest = (query: PageQuery): ListRequest => ({
-  page: { limit: query.limit || keyPageDefault, offset: query.offset ?? 0 },
-  counting: query.totalCount === true,
-})
-
-/** Key Protect API, "List keys": without `state`, all but destroyed keys. */
-export function keyFilterRequest(query: FilterQuery): KeyFilterRequest {
-  for (const name of ['search', 'filter'] as const) {
-    if (query[name] !== undefined) throw notYet(name, 'parameter')
+/** Key Protect API, "Create a key": policies are said with a key only where they override those of the instance. */
+export function newPlainKey(body: NewKeyBody, now: number): NewKey {
+  for (const name of ['rotation', 'dualAuthDelete'] as const) {
+    if (body.resources.some((resource) => resource[name] !== undefined)) {
+      throw badBody(name, `${name} is not a field of this request`)
+    }
   }
-  return {
-    states: query.state === undefined ? keyStates.filter((state) => state !== 'destroyed') : parseStates(query.state),
-    extractable: query.extractable ?? null,
-  }
+  return newKey(body, now)
 }
 
-export const keyListRequest = (query: ListQuery): KeyListRequest => ({
-  ...keyFilterRequest(query),
-  ...pageRequest(query),
-  sort: query.sort === undefined ? [] : parseSort(query.sort),
-})
+/** The material that a body brings, or null. What comes with an import token comes whole. */
+export function importedMaterial(fields: {
+  readonly payload?: string
+  readonly encryptedNonce?: string
+  readonly iv?: string
+  readonly encryptionAlgorithm?: string
+}): ImportedMaterial | null {
+  const { payload, encryptedNonce, iv, encryptionAlgorithm } = fields
+  if (encryptedNonce === undefined && iv === undefined)
+    return payload === undefined ? null : { payload, transport: null }
+  for (const [name, value] of Object.entries({ payload, encryptedNonce, iv })) {
+    if (value === undefined) throw invalidField(name, `${name} is needed: payload, encryptedNonce and iv come together`)
+  }
+  const transport = { encryptedNonce: encryptedNonce ?? '', iv: iv ?? '', oaepHash: oaepHashOf(encryptionAlgorithm) }
+  return { payload: payload ?? '', transport }
+}
+
+function oaepHashOf(algorithm: string | undefined): Transport['oaepHash'] {
+  if (algorithm === undefined) return null
+  if (algorithm === 'RSAES_OAEP_SHA_256') return 'sha256'
+  if (algorithm === 'RSAES_OAEP_SHA_1') return 'sha1'
+  throw invalidField('encryptionAlgorithm', 'encryptionAlgorithm must be RSAES_OAEP_SHA_256 or RSAES_OAEP_SHA_1')
+}
+
+/** The ring that a key shall lie in. Clients spell the name of the field as they like. */
+export function wantedKeyRing(body: Static<typeof patchKeyBody>): string {
+  const [ring, ...others] = Object.values(body)
+  if (typeof ring !== 'string' || ring === '' || others.length > 0) {
+    throw badBody('keyRingID', 'keyRingID is the one thing that is changed')
+  }
+  return ring
+}
 
 export const wrapping = (body: Static<typeof wrapBody> | undefined): Wrapping => ({
   plaintext: body?.plaintext ?? null,
@@ -116,13 +137,9 @@ export function opening(body: Static<typeof unwrapBody> | undefined): Opening {
   return { ciphertext: body.ciphertext, aad: parseAad(body.aad) }
 }
 
-/** The new material of an imported key, in base64, or null. */
-export function rotationPayload(body: Static<typeof rotateBody> | undefined): string | null {
-  for (const name of secureImportFields) {
-    if (body?.[name] !== undefined) throw notYet(name)
-  }
-  return body?.payload ?? null
-}
+/** The new material of an imported key, or null. */
+export const rotationMaterial = (body: Static<typeof rotateBody> | undefined): ImportedMaterial | null =>
+  importedMaterial(body ?? {})
 
 /** RFC 7240, "return": a preference that is not understood is ignored. */
 export function preference(header: string | undefined, absent: Preference): Preference {
@@ -147,43 +164,21 @@ export const notYet = (name: string, type: 'field' | 'parameter' | 'header' = 'f
     target: { type, name },
   })
 
-/** The envelope says how many resources it carries, and a key request carries exactly one of its kind. */
-function onlyResource<Resource extends { readonly type: string }>(
-  body: {
-    readonly metadata: { readonly collectionType: string; readonly collectionTotal: number }
-    readonly resources: readonly Resource[]
-  },
-  type: string,
-): Resource {
-  const { metadata, resources } = body
-  if (metadata.collectionTotal !== resources.length) {
-    const message = `collectionTotal is ${metadata.collectionTotal}, resources are ${resources.length}`
-    throw new Fault('invalid', message, {
-      reason: 'COLLECTION_TOTAL_MISMATCH_ERR',
-      target: { type: 'field', name: 'metadata.collectionTotal' },
-    })
-  }
-  const [resource, ...others] = resources
-  if (!resource || others.length > 0) throw badBody('resources', 'resources must hold exactly one key')
-  if (metadata.collectionType !== type) throw badBody('metadata.collectionType', `collectionType must be ${type}`)
-  if (resource.type !== type) throw badBody('type', `type must be ${type}`)
-  return resource
+function parseAliases(aliases: readonly string[]): readonly string[] {
+  if (aliases.length > aliasesPerKeyMax) throw invalidField('aliases', `aliases must be at most ${aliasesPerKeyMax}`)
+  if (new Set(aliases).size < aliases.length) throw invalidField('aliases', 'aliases must differ from each other')
+  return aliases.map((alias) => requireAlias(alias, 'aliases'))
 }
-
-/** Key Protect, "Importing keys": what comes with an import token. */
-const secureImportFields = ['encryptedNonce', 'iv', 'encryptionAlgorithm'] as const
-
-const badBody = (name: string, message: string): Fault =>
-  new Fault('invalid', message, { reason: 'BAD_BODY_ERR', target: { type: 'field', name } })
-
-const invalidParameter = (name: string, message: string): Fault =>
-  new Fault('invalid', message, { reason: 'INVALID_QUERY_PARAM_ERR', target: { type: 'parameter', name } })
 
 function requireLength(field: string, value: string, length: { readonly min: number; readonly max: number }): void {
   const count = [...value].length
-  if (value.isWellFormed() && count >= length.min && count <= length.max) return
-  throw invalidField(field, `${field} must have ${length.min} to ${length.max} characters`)
+  const isText = value.isWellFormed() && !notText.test(value) && value.trim() !== ''
+  if (isText && count >= length.min && count <= length.max) return
+  throw invalidField(field, `${field} must have ${length.min} to ${length.max} visible characters`)
 }
+
+/** Controls, and the marks that turn the direction of what follows: a name must look like what it is. */
+const notText = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
 
 /** The schema admits `tags` in any case, and the type system only what has a fixed name. */
 function parseTags(resource: Readonly<Record<string, unknown>>): readonly string[] {
@@ -199,29 +194,15 @@ function parseTags(resource: Readonly<Record<string, unknown>>): readonly string
 }
 
 function parseFutureDate(field: string, text: string, now: number): number {
-  const ms = rfc3339Pattern.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(ms)) throw invalidField(field, `${field} must be an RFC 3339 date and time`)
+  const ms = parseRfc3339(text)
+  if (ms === null) throw invalidField(field, `${field} must be an RFC 3339 date and time`)
   if (ms <= now) throw invalidField(field, `${field} must lie in the future`)
   return ms
 }
 
+export function parseRfc3339(text: string): number | null {
+  const ms = rfc3339Pattern.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(ms) ? null : ms
+}
+
 const rfc3339Pattern = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
-
-function parseStates(values: readonly string[]): readonly KeyState[] {
-  return values
-    .flatMap((value) => value.split(','))
-    .map((value) => {
-      const found = keyStates.find((state) => String(stateNumbers[state]) === value.trim())
-      if (!found) throw invalidParameter('state', 'state must be a list of 0, 1, 2, 3 and 5')
-      return found
-    })
-}
-
-function parseSort(value: string): readonly SortTerm[] {
-  return value.split(',').map((term) => {
-    const descending = term.startsWith('-')
-    const field = descending ? term.slice(1) : term
-    if (!isSortField(field)) throw invalidParameter('sort', 'sort names a property that keys are not sorted by')
-    return { field, descending }
-  })
-}

@@ -8,11 +8,14 @@ const permitted: Record<KeyState, readonly KeyAction[]> = {
   'pre-active': [],
   active: [
     ...(['wrap', 'unwrap', 'rewrap', 'rotate', 'disable', 'delete', 'expire'] as const),
-    ...(['readPayload', 'listVersions', 'register', 'lease'] as const),
+    ...(['setForDeletion', 'sync', 'change', 'readPayload', 'listVersions', 'register', 'lease'] as const),
   ],
-  suspended: ['enable', 'delete', 'readPayload'],
-  deactivated: ['unwrap', 'rewrap', 'rotate', 'delete', 'readPayload', 'lease'],
-  destroyed: [],
+  suspended: ['enable', 'delete', 'setForDeletion', 'sync', 'change', 'readPayload'],
+  deactivated: [
+    ...(['unwrap', 'rewrap', 'rotate', 'delete', 'setForDeletion', 'sync', 'change'] as const),
+    ...(['readPayload', 'lease'] as const),
+  ],
+  destroyed: ['restore', 'purge', 'sync'],
 }
 
 test('every action is allowed in exactly the documented states', () => {

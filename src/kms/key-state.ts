@@ -23,6 +23,11 @@ export type KeyAction =
   | 'enable'
   | 'delete'
   | 'expire'
+  | 'restore'
+  | 'purge'
+  | 'setForDeletion'
+  | 'sync'
+  | 'change'
   | 'readPayload'
   | 'listVersions'
   | 'register'
@@ -39,6 +44,13 @@ export const allowedStates = {
   delete: ['active', 'suspended', 'deactivated'],
   // A suspended key does not expire: it would become one that opens data again, by nothing but the passing of time.
   expire: ['active'],
+  restore: ['destroyed'],
+  purge: ['destroyed'],
+  setForDeletion: ['active', 'suspended', 'deactivated'],
+  // "Syncing resources" names no state; services hear of deletions too, and may have missed them.
+  sync: ['active', 'suspended', 'deactivated', 'destroyed'],
+  // Its ring, aliases and policies.
+  change: ['active', 'suspended', 'deactivated'],
   // A standard key is retrieved as long as it is not destroyed; its material is all there is to it.
   readPayload: ['active', 'suspended', 'deactivated'],
   // Key Protect API, "List key versions": without `allKeyStates` the key has to be active.
@@ -54,6 +66,7 @@ export const nextState = {
   disable: 'suspended',
   enable: 'active',
   delete: 'destroyed',
+  restore: 'active',
   expire: 'deactivated',
 } as const satisfies Partial<Record<KeyAction, KeyState>>
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { versionOf } from '#crypto/wrapped-key.ts'
-import { fails, makeWorld, newRootKey } from './testing/world.ts'
+import { waits } from './waits.ts'
+import { brought, fails, makeWorld, newRootKey } from './testing/world.ts'
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
@@ -37,8 +38,8 @@ test('unwrap() refuses other associated data, another key and changed bytes with
   await using world = await makeWorld()
   const { use } = world.kms
   const payload = text(randomBytes(32))
-  const { id } = await world.rootKey({ payload })
-  const twin = await world.rootKey({ payload })
+  const { id } = await world.rootKey({ imported: brought(payload) })
+  const twin = await world.rootKey({ imported: brought(payload) })
   const { ciphertext } = await use.wrap(world.asOwner, id, { plaintext: null, aad: ['volume 1'] })
   const changed = Buffer.from(ciphertext, 'base64')
   changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1
@@ -82,6 +83,7 @@ test('an old version opens what it wrapped, and the answer carries it under the 
   const aad = ['x']
   const { ciphertext, plaintext } = await use.wrap(world.asOwner, id, { plaintext: null, aad })
   await lifecycle.rotate(world.asOwner, id, null)
+  world.clock.advance(waits.rotateMs)
   await lifecycle.rotate(world.asOwner, id, null)
   const { items, totalCount } = await keys.versions(world.asOwner, id, {
     page: { limit: 10, offset: 0 },

@@ -4,9 +4,12 @@ import { formatCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import { isAllowed } from './key-state.ts'
 import type { KeyAction, KeyState } from './key-state.ts'
+import type { KeyPolicies } from './policy.ts'
+import type { KmsServiceName } from './service-name.ts'
 
 export interface Instance {
   readonly id: string
+  readonly serviceName: KmsServiceName
   readonly accountId: string
   readonly region: string
   readonly resourceGroupId: string
@@ -29,6 +32,14 @@ export interface Key {
   readonly rotatedAt: number | null
   readonly expiresAt: number | null
   readonly deleted: { readonly at: number; readonly by: string } | null
+  /** When it was last disabled, enabled, deleted or restored. */
+  readonly stateChangedAt: number
+  readonly syncedAt: number | null
+  readonly policies: KeyPolicies
+  /** When the rotation policy wants the next version. */
+  readonly rotationDueAt: number | null
+  /** Dual authorization: the first of the two words that a deletion needs, whether or not it still counts. */
+  readonly deletionSet: { readonly by: string; readonly until: number } | null
   /** The version that wraps; a standard key has only this one. */
   readonly newestVersion: KeyVersion
 }
@@ -45,12 +56,21 @@ export interface SealedVersion extends KeyVersion {
   readonly sealedMaterial: Uint8Array
 }
 
-/** The one ring that every instance has; others come with a later stage. */
+/** Names the row that material is sealed for, so that it opens in no other. */
+export const versionPurpose = (version: { readonly keyId: string; readonly id: string }): string =>
+  `kms.key-version/${version.keyId}/${version.id}`
+
+/** Where a key lies: what IAM is asked about before anything is known of it. */
+export interface KeyPlace extends Instance {
+  readonly keyRing: string
+}
+
+/** The ring that every instance has. */
 export const defaultKeyRing = 'default'
 
 export const keyCrn = (instance: Instance, keyId: string): string =>
   formatCrn({
-    serviceName: 'kms',
+    serviceName: instance.serviceName,
     location: instance.region,
     accountId: instance.accountId,
     serviceInstance: instance.id,
@@ -65,7 +85,7 @@ export const keyNotFound = (keyId: string): Fault =>
 
 /** Key Protect, "Error messages": 410 for a deleted key, 409 for every other state that does not permit the action. */
 export function requireState(key: Key, action: KeyAction): void {
-  if (isAllowed(action, key.state)) return
+  if (isAllowed(action, key.state) && !isRefusedByHsm(key, action)) return
   if (key.state === 'destroyed') {
     throw new Fault('gone', `key ${key.id} has been deleted`, { reason: 'KEY_DELETED_ERR' })
   }
@@ -73,8 +93,12 @@ export function requireState(key: Key, action: KeyAction): void {
   throw new Fault('conflict', message, { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
 }
 
+/** Hyper Protect Crypto Services, "Key states": unlike Key Protect's, its table does not rotate a deactivated key. */
+const isRefusedByHsm = (key: Key, action: KeyAction): boolean =>
+  key.instance.serviceName === 'hs-crypto' && action === 'rotate' && key.state === 'deactivated'
+
 /** Key Protect, "Error messages": requested action can only be completed with a root key. */
-export function requireRootKey(key: Key): void {
+export function requireRootKey(key: Pick<Key, 'id' | 'extractable'>): void {
   if (!key.extractable) return
   throw new Fault('invalid', `key ${key.id} is a standard key, the action needs a root key`, {
     reason: 'KEY_ROOT_REQ_ERR',
@@ -90,6 +114,11 @@ const actionWords = {
   enable: 'enabling',
   delete: 'deleting',
   expire: 'expiring',
+  restore: 'restoring',
+  purge: 'purging',
+  setForDeletion: 'setting for deletion',
+  sync: 'syncing',
+  change: 'changing',
   readPayload: 'retrieving',
   listVersions: 'listing versions',
   register: 'registering a resource',

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import type { KeyFilter } from './tables-key-list.ts'
 import {
   accountA,
   accountB,
   blockStorage,
+  brought,
   caller,
   fails,
   makeWorld,
@@ -13,7 +15,8 @@ import {
   volumeCrn,
 } from './testing/world.ts'
 
-const all = { states: ['active', 'suspended', 'deactivated'], extractable: null } as const
+const living = { states: ['active', 'suspended', 'deactivated'], extractable: null, dates: [] } as const
+const all = { filter: living, search: null } as const
 const page = { page: { limit: 200, offset: 0 }, counting: true }
 
 test('create() makes a key with its event, and get() shows material of standard keys alone', async () => {
@@ -46,14 +49,14 @@ test('imported material lies nowhere on disk, raw, hexadecimal or base64', async
   await using world = await makeWorld()
   const secrets = [randomBytes(16), randomBytes(24), randomBytes(32)]
   for (const secret of secrets) {
-    const { id } = await world.rootKey({ payload: secret.toString('base64') })
+    const { id } = await world.rootKey({ imported: brought(secret.toString('base64')) })
     await world.kms.use.wrap(world.asOwner, id, { plaintext: null, aad: [] })
   }
   const standard = randomBytes(500)
   await world.kms.keys.create(world.asOwner, {
     ...newRootKey,
     extractable: true,
-    payload: standard.toString('base64'),
+    imported: brought(standard.toString('base64')),
   })
   const disk = await world.bytes()
   for (const secret of [...secrets, standard]) {
@@ -76,13 +79,13 @@ test('importing refuses lengths that are no AES key, and what is not base64', as
     randomBytes(32).toString('base64url'),
   ]) {
     await assert.rejects(
-      world.kms.keys.create(world.asOwner, { ...newRootKey, payload }),
+      world.kms.keys.create(world.asOwner, { ...newRootKey, imported: brought(payload) }),
       fails('invalid', 'INVALID_FIELD_ERR'),
     )
   }
   const payload = randomBytes(7501).toString('base64')
   await assert.rejects(
-    world.kms.keys.create(world.asOwner, { ...newRootKey, extractable: true, payload }),
+    world.kms.keys.create(world.asOwner, { ...newRootKey, extractable: true, imported: brought(payload) }),
     fails('invalid', 'INVALID_FIELD_ERR'),
   )
 })
@@ -98,8 +101,10 @@ test('list() filters by the state that the clock says, sorts, pages and counts',
   await lifecycle.disable(world.asOwner, disabled.id)
   await lifecycle.remove(world.asOwner, deleted.id, false)
   world.clock.advance(1000)
-  const names = async (filter: Partial<Parameters<typeof keys.list>[1]>) =>
-    (await keys.list(world.asOwner, { ...all, ...page, sort: [], ...filter })).items.map((key) => key.name).sort()
+  const names = async (filter: Partial<KeyFilter>) => {
+    const request = { ...all, ...page, sort: [], filter: { ...living, ...filter } }
+    return (await keys.list(world.asOwner, request)).items.map((key) => key.name).sort()
+  }
   assert.deepEqual(await names({}), ['disabled', 'expiring', 'standard'])
   assert.deepEqual(await names({ states: ['deactivated'] }), ['expiring'])
   assert.deepEqual(await names({ states: ['active'] }), ['standard'])

@@ -5,24 +5,50 @@ import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
+import type { Audit } from '#events/audit.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { IamPort } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
 import { makeAccess } from './access.ts'
+import { makeAcknowledging } from './acknowledging.ts'
+import type { Acknowledging } from './acknowledging.ts'
+import { makeAliases } from './aliases.ts'
+import type { Aliases } from './aliases.ts'
+import { draftOf, failed, responseDataOf } from './audit.ts'
+import type { AuditedCall } from './audit.ts'
+import { auditedPort } from './audited-port.ts'
 import { makeDataKeys } from './data-keys.ts'
 import { makeFencing } from './fencing.ts'
+import { makeImportTokens } from './import-tokens.ts'
+import type { ImportTokens } from './import-tokens.ts'
+import { makeInstancePolicies } from './instance-policies.ts'
+import type { InstancePolicyStore } from './instance-policies.ts'
 import { makeInstances } from './instances.ts'
+import { makeKeyDeletion } from './key-deletion.ts'
+import type { KeyDeletion } from './key-deletion.ts'
 import { makeKeyLifecycle } from './key-lifecycle.ts'
 import type { KeyLifecycle } from './key-lifecycle.ts'
+import { makeKeyPolicies } from './key-policies.ts'
+import type { KeyPolicyStore } from './key-policies.ts'
+import { makeKeyRings } from './key-rings.ts'
+import type { KeyRings } from './key-rings.ts'
+import { makeKeyRotation } from './key-rotation.ts'
+import type { KeyRotation } from './key-rotation.ts'
 import { makeKeyUse } from './key-use.ts'
 import type { KeyUse } from './key-use.ts'
 import { makeKeys } from './keys.ts'
 import type { Keys } from './keys.ts'
 import { makeLeaseBook } from './lease-book.ts'
 import { makeLeases } from './leases.ts'
+import { makeNotices } from './notices.ts'
 import type { KmsPort, LeaseHolder } from './port.ts'
+import { makeRegistering } from './registering.ts'
+import type { Registering } from './registering.ts'
+import { makeProviderKeys } from './provider-keys.ts'
 import { makeRegistrations } from './registrations.ts'
 import type { Registrations } from './registrations.ts'
+import { makeRotationProgress } from './rotation-progress.ts'
+import type { RotationProgress } from './rotation-progress.ts'
 import { makeStandings } from './standings.ts'
 
 export interface Kms {
@@ -30,8 +56,21 @@ export interface Kms {
   readonly clock: Clock
   readonly keys: Keys
   readonly use: KeyUse
-  readonly lifecycle: KeyLifecycle
+  readonly lifecycle: KeyLifecycle & KeyDeletion & KeyRotation
+  readonly aliases: Aliases
+  readonly keyRings: KeyRings
+  readonly keyPolicies: KeyPolicyStore
+  readonly instancePolicies: InstancePolicyStore
+  readonly importTokens: ImportTokens
   readonly registrations: Registrations
+  readonly registering: Registering
+  readonly acknowledging: Acknowledging
+  readonly rotationProgress: RotationProgress
+  /** Serves a call of the API and keeps a record of it. */
+  watch<Answer extends { readonly body: unknown; readonly status: number | undefined }>(
+    call: AuditedCall & { statusOf(error: unknown): number },
+    serve: () => Promise<Answer>,
+  ): Promise<Answer>
   readonly holders: {
     /** A holder that comes back under its name is a new one: the old one's leases are over. */
     registerHolder(holder: LeaseHolder): void
@@ -39,6 +78,8 @@ export interface Kms {
   }
   /** Writes down which keys have expired; by the clock they have already. */
   expireKeys(): Promise<void>
+  /** Does whatever the clock has made due: expiries, rotations by policy, purges, notices that nobody acknowledged. */
+  sweep(): Promise<void>
   /** Asks again, of every lease, whether its holder still may; fences those that may not. */
   recheckLeases(): Promise<void>
 }
@@ -46,33 +87,64 @@ export interface Kms {
 export function makeKms(parts: {
   readonly database: Database
   readonly outbox: Outbox
+  /** Of keys: it judges every documented wait, and may be a virtual one. */
   readonly clock: Clock
+  /** For what waits on other processes: never virtual. */
+  readonly realClock: Clock
   readonly random: Random
   readonly sealer: Sealer
   readonly log: Log
   readonly iam: IamPort
+  /** Whether what seals root keys never leaves a PKCS#11 token: the condition for instances of `hs-crypto`. */
+  readonly isMasterKeyInToken: boolean
+  readonly audit: Audit
 }): Kms {
-  const { database, clock, iam } = parts
+  const { database, clock, random, iam, audit } = parts
   const { reads } = database
   const access = makeAccess(reads, iam)
   const standings = makeStandings({ reads, clock, iam })
-  const fencing = makeFencing(parts)
+  const fencing = makeFencing({ ...parts, clock: parts.realClock })
   const leases = makeLeases({ ...parts, reads, standings, fencing, book: makeLeaseBook() })
-  const lifecycle = makeKeyLifecycle({ ...parts, access, leases })
+  const notices = makeNotices(parts)
+  const within = { ...parts, access, leases, notices }
+  const lifecycle = { ...makeKeyLifecycle(within), ...makeKeyDeletion(within), ...makeKeyRotation(within) }
   const { leaseDataKey, renewLeases, releaseLeases } = leases
+  const port: KmsPort = {
+    ...makeInstances(parts),
+    ...makeDataKeys({ ...parts, leases }),
+    ...makeProviderKeys(parts),
+    leaseDataKey,
+    renewLeases,
+    releaseLeases,
+    standings: standings.reports,
+    pendingNotices: notices.pendingNotices,
+    acknowledge: ({ noticeId, as, keyState }) =>
+      notices.acknowledge({ noticeId, by: as, keyState, whenComplete: true }),
+  }
   return {
-    port: {
-      ...makeInstances(parts),
-      ...makeDataKeys({ ...parts, leases }),
-      leaseDataKey,
-      renewLeases,
-      releaseLeases,
-      standings: standings.reports,
-    },
+    port: auditedPort(port, audit, random),
+    watch: (call, serve) =>
+      audit.watch({
+        draft: () => draftOf(reads, call),
+        serve,
+        endOf: ({ body, status }) => ({
+          status: status ?? call.operation.status,
+          responseData: responseDataOf(body),
+        }),
+        failureOf: (error) => failed(call.statusOf(error), error),
+      }),
     clock,
-    keys: makeKeys({ ...parts, access }),
-    use: makeKeyUse({ ...parts, reads, access }),
+    keys: makeKeys(within),
+    use: makeKeyUse({ ...within, reads }),
     lifecycle,
+    aliases: makeAliases(within),
+    keyRings: makeKeyRings(within),
+    keyPolicies: makeKeyPolicies(within),
+    instancePolicies: makeInstancePolicies(within),
+    importTokens: makeImportTokens(within),
+    registering: makeRegistering(within),
+    acknowledging: makeAcknowledging(within),
+    rotationProgress: makeRotationProgress(within),
     registrations: makeRegistrations({ reads, clock, access }),
     holders: {
       registerHolder(holder) {
@@ -85,6 +157,12 @@ export function makeKms(parts: {
       },
     },
     expireKeys: lifecycle.expireKeys,
+    async sweep() {
+      await lifecycle.expireKeys()
+      await lifecycle.rotateDue()
+      await lifecycle.purgeDeleted()
+      await notices.nameOverdue()
+    },
     recheckLeases: leases.recheck,
   }
 }

@@ -4,14 +4,14 @@
 
 import type { ServiceSubject } from '#iam/port.ts'
 import type { KeyName } from './key-name.ts'
-import type { Instance } from './key.ts'
+import type { KeyPlace } from './key.ts'
 
 export interface BookedLease {
   readonly id: string
   readonly holderId: string
   readonly name: KeyName
   /** Null only while it is not given: where there is no such key. */
-  readonly located: Instance | null
+  readonly located: KeyPlace | null
   readonly resourceCrn: string
   readonly as: ServiceSubject
   /** Whether the data key has been handed out. */

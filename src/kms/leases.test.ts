@@ -4,6 +4,7 @@ import { dataKeyBytes, fenceAckMs, leaseMs } from '#base/limits.ts'
 import { verifyFenceAck } from '#crypto/fence-ack.ts'
 import type { FenceStatement } from '#crypto/fence-ack.ts'
 import type { FenceAck, LeasedDataKey, WrappedDataKey } from './port.ts'
+import { waits } from './waits.ts'
 import { accountA, blockStorage, fails, makeTestHolder, makeWorld, serviceActions, volumeCrn } from './testing/world.ts'
 import type { TestHolder, World } from './testing/world.ts'
 
@@ -115,6 +116,7 @@ test('after disable or delete no lease is to be had', async () => {
   assert.equal((await fencedEvents(world)).length, 1)
   await assert.rejects(lease(world, holder, disabled), fails('conflict', 'KEY_ACTION_INVALID_STATE_ERR'))
   await assert.rejects(lease(world, holder, deleted), fails('gone', 'KEY_DELETED_ERR'))
+  world.clock.skip(waits.settleMs)
   await world.kms.lifecycle.enable(world.asOwner, disabled.keyId)
   await lease(world, holder, disabled)
 })
@@ -138,6 +140,7 @@ test('a lease that is on its way while the key is disabled and enabled again is 
   world.iam.before = async (action) => {
     if (action !== 'kms.secrets.unwrap') return
     await world.kms.lifecycle.disable(world.asOwner, volume.keyId)
+    world.clock.skip(waits.settleMs)
     await world.kms.lifecycle.enable(world.asOwner, volume.keyId)
   }
   await assert.rejects(lease(world, holder, volume), fails('conflict'))

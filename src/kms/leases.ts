@@ -74,7 +74,9 @@ export function makeLeases(parts: {
 
   /** Everything that is asked about a lease, after it is in the book; then the data key, if it still is. */
   async function open(lease: BookedLease, wrapped: Uint8Array): Promise<Uint8Array> {
-    const { as, name, located, resourceCrn } = lease
+    const { as, name, resourceCrn } = lease
+    // Anew, after the lease is in the book: the key may have been moved to a ring with other policies in between.
+    const located = await locate(reads, name)
     const grant = await authorizeNamed(iam, { as, action: 'kms.secrets.unwrap', name, located })
     if (!located) throw keyNotFound(name.keyId)
     const key = await readKey(reads, grant, clock.now())
@@ -117,7 +119,7 @@ export function makeLeases(parts: {
     const lost = await Promise.all(
       [...groups.values()].map(async (group) => {
         const [first] = group
-        const kept = !first || (await standings.mayLease(first.name, first.located, first.as))
+        const kept = !first || (await standings.mayLease(first.name, first.as))
         return kept ? [] : group.map((lease) => lease.id)
       }),
     )

@@ -3,6 +3,7 @@
 // `vpc` sees wrapped data keys as opaque bytes; only `disk` receives an open one, on a lease.
 
 import type { ServiceSubject } from '#iam/port.ts'
+import type { KmsServiceName } from './service-name.ts'
 
 /** Why a key can or cannot be used by the one who asks. Deleted includes purged; the reason is what its resources show. */
 export type KeyStanding = 'usable' | 'disabled' | 'expired' | 'deleted' | 'unauthorized'
@@ -18,6 +19,25 @@ export interface WrappedDataKey {
   readonly keyVersionId: string
   /** Opaque; docs/formats.md, "Wrapped data key". Bound to the key, its version and the resource. */
   readonly wrapped: Uint8Array
+}
+
+/** Something that happened to a key on which the service has registrations: to be followed, and then acknowledged. */
+export interface PendingNotice {
+  readonly noticeId: string
+  readonly keyCrn: string
+  readonly type: 'rotate' | 'disable' | 'enable' | 'delete' | 'restore' | 'sync'
+  /** The account whose resources are meant. */
+  readonly accountId: string
+  /** The number of the state that the key had afterwards. */
+  readonly keyState: number
+}
+
+/** What a service has written down of a data key that it holds. */
+export interface HeldDataKey {
+  readonly keyCrn: string
+  readonly keyVersionId: string
+  readonly resourceCrn: string
+  readonly as: ServiceSubject
 }
 
 export interface Lease {
@@ -59,14 +79,19 @@ export interface LeaseHolder {
 /** A service instance of the key manager, as the resource controller provisions it. */
 export interface KmsInstance {
   readonly id: string
-  readonly serviceName: 'kms'
+  readonly serviceName: KmsServiceName
   readonly accountId: string
   readonly region: string
   readonly resourceGroupId: string
 }
 
 export interface KmsPort {
-  /** Makes room for keys. Does nothing if the instance is there already. */
+  /** Why no instance of `hs-crypto` can be made here, for whoever asked for one; null where it can. */
+  readonly hsCryptoRefusal: string | null
+  /**
+   * Makes room for keys. Does nothing if the instance is there already. Fault 'conflict' with
+   * `hsCryptoRefusal` for an instance of `hs-crypto` where there is one.
+   */
   createInstance(instance: KmsInstance): Promise<void>
   /** Fault 'conflict' while keys that are not destroyed remain. Does nothing if the instance has gone. */
   deleteInstance(id: string): Promise<void>
@@ -78,6 +103,31 @@ export interface KmsPort {
    * 'gone' (reason `KEY_DELETED_ERR`).
    */
   createDataKey(request: { keyCrn: string; resourceCrn: string; as: ServiceSubject }): Promise<WrappedDataKey>
+  /**
+   * The same data key under the newest version of the root key, and the registration moved to that version (or made again,
+   * where a forced deletion took it and the key was restored), in one transaction. Repeating it does no harm.
+   * Faults as above; 'unprocessable' when the bytes do not open.
+   */
+  rewrapDataKey(request: {
+    keyCrn: string
+    resourceCrn: string
+    wrapped: Uint8Array
+    as: ServiceSubject
+  }): Promise<WrappedDataKey>
+  /** Which of the data keys wait to be re-wrapped, or for their registration, and can be: in the order of the requests. */
+  lagging(held: readonly HeldDataKey[]): Promise<readonly boolean[]>
+  /** What the service has not acknowledged yet, in all accounts, oldest first. */
+  pendingNotices(serviceName: string, limit: number): Promise<readonly PendingNotice[]>
+  /**
+   * False where resources of the service still use an older version: to be said again later. Fault 'conflict' where the
+   * service takes the key for something else than it is. Repeating it does no harm.
+   */
+  acknowledge(notice: { noticeId: string; as: ServiceSubject; keyState: number }): Promise<boolean>
+  /**
+   * The CRN of the provider's root key for the account of `as`, made when it is first asked for: for resources whose owners
+   * brought no key. Tenants can neither see nor end it.
+   */
+  providerKey(as: ServiceSubject, region: string): Promise<string>
   /** Opens a data key for the holder. Faults as above; 'unprocessable' when the bytes do not open. */
   leaseDataKey(holderId: string, request: LeaseRequest): Promise<LeasedDataKey>
   /** Which of the leases live on. A lease that is missing from the answer is over: its holder fences it at once. */

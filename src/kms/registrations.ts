@@ -1,4 +1,5 @@
-// What the owner of keys may see of who uses them. Registrations are made and taken away by services, through the port.
+// What may be seen of who uses a key: by its owner all of it, by a service what is its own. How registrations are made and
+// changed is registering.ts.
 
 import type { Static } from 'typebox'
 import type { Clock } from '#base/clock.ts'
@@ -7,9 +8,9 @@ import type { Access, Asked } from './access.ts'
 import type { kmsContract } from './contract.ts'
 import { readKey } from './keys.ts'
 import type { Listed } from './keys.ts'
-import { notYet, pageRequest } from './key-request.ts'
-import type { ListRequest } from './key-request.ts'
-import { resourceCrnPattern } from './resource.ts'
+import { pageRequest } from './list-request.ts'
+import type { ListRequest } from './list-request.ts'
+import { requireOwnResource, resourceCrnPattern, serviceOf } from './resource.ts'
 import { countRegistrations, selectRegistrations } from './tables-registration.ts'
 import type { ListGrant, Registration, RegistrationFilter } from './tables-registration.ts'
 
@@ -24,17 +25,24 @@ export function makeRegistrations(parts: { readonly reads: Reads; readonly clock
 
   async function listAll(asked: Asked, request: RegistrationListRequest): Promise<Listed<Registration>> {
     const { grant } = await access.instance(asked, 'kms.registrations.list')
-    return await list(grant, request)
+    return await list(asked, grant, request)
   }
 
   async function listForKey(asked: Asked, id: string, request: RegistrationListRequest): Promise<Listed<Registration>> {
     const grant = await access.key(asked, 'kms.registrations.listforkey', id)
     await readKey(reads, grant, clock.now())
-    return await list(grant, request)
+    return await list(asked, grant, request)
   }
 
-  async function list(grant: ListGrant, request: RegistrationListRequest): Promise<Listed<Registration>> {
-    const { filter, page, counting } = request
+  async function list(
+    { caller }: Asked,
+    grant: ListGrant,
+    request: RegistrationListRequest,
+  ): Promise<Listed<Registration>> {
+    const { page, counting } = request
+    const registrant = serviceOf(caller)
+    const filter = { ...request.filter, registrant }
+    if (registrant && filter.resourceCrnPattern !== null) requireOwnResource(filter.resourceCrnPattern, registrant)
     const items = await selectRegistrations(reads, grant, filter, page)
     return { items, totalCount: counting ? await countRegistrations(reads, grant, filter) : null }
   }
@@ -45,8 +53,7 @@ export function makeRegistrations(parts: { readonly reads: Reads; readonly clock
 type RegistrationQuery = Static<(typeof kmsContract)['listKeyRegistrations']['query']>
 
 export function registrationListRequest(query: RegistrationQuery): RegistrationListRequest {
-  // No registration has it yet, and "none" would be a true answer only to `true`.
-  if (query.preventKeyDeletion !== undefined) throw notYet('preventKeyDeletion', 'parameter')
-  const { urlEncodedResourceCRNQuery: text } = query
-  return { ...pageRequest(query), filter: { resourceCrnPattern: text === undefined ? null : resourceCrnPattern(text) } }
+  const { urlEncodedResourceCRNQuery: text, preventKeyDeletion = null } = query
+  const pattern = text === undefined ? null : resourceCrnPattern(text)
+  return { ...pageRequest(query), filter: { resourceCrnPattern: pattern, preventKeyDeletion, registrant: null } }
 }

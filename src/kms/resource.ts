@@ -2,7 +2,7 @@
 
 import { formatCrn, parseCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
-import type { ServiceSubject } from '#iam/port.ts'
+import type { Caller, ServiceSubject } from '#iam/port.ts'
 
 export type Registrant = Pick<ServiceSubject, 'serviceName' | 'accountId'>
 
@@ -16,15 +16,41 @@ export const isOwn = (registration: Registrant, as: Registrant): boolean =>
 export const serviceIamId = ({ serviceName, accountId }: Registrant): string =>
   `crn-${formatCrn({ serviceName, accountId })}`
 
-/** Key Protect, "Error messages": a service may not speak of resources that are not its own, so not of another account's. */
+/** The service that a token of a service speaks for, by its IAM id; null for everybody else. */
+export function serviceOf(caller: Caller): ServiceSubject | null {
+  const crn = caller.kind === 'service' ? parseCrn(caller.iamId.replace(/^crn-/, '')) : null
+  if (!crn || crn.accountId !== caller.accountId) return null
+  const { serviceName, accountId, serviceInstance, resourceType, resource } = crn
+  return {
+    kind: 'service',
+    serviceName,
+    accountId,
+    ...(serviceInstance && { serviceInstance }),
+    ...(resourceType && { resourceType }),
+    ...(resource && { resource }),
+  }
+}
+
+/** Key Protect, "Error messages": registrations are made, changed and acknowledged by services alone. */
+export function requireService(caller: Caller): ServiceSubject {
+  const service = serviceOf(caller)
+  if (service) return service
+  throw new Fault('forbidden', 'only a service does this, for its own resources', { reason: 'SERVICE_ONLY_ERR' })
+}
+
+/** Key Protect, "Error messages": a service may not speak of resources that are not its own, nor of another account's. */
 export function requireOwnResource(resourceCrn: string, as: Registrant): void {
   const crn = parseCrn(resourceCrn)
-  if (!crn) throw new Fault('invalid', 'resource CRN is not a CRN', { reason: 'resource_crn_invalid' })
-  if (crn.accountId === as.accountId) return
-  throw new Fault('forbidden', `resource ${resourceCrn} is not one of account ${as.accountId}`, {
+  if (!crn) throw new Fault('invalid', 'resource CRN is not a CRN', { reason: 'INVALID_FIELD_ERR' })
+  const owners: readonly string[] = [crn.serviceName, ...(keepers[crn.serviceName] ?? [])]
+  if (crn.accountId === as.accountId && owners.includes(as.serviceName)) return
+  throw new Fault('forbidden', `resource ${resourceCrn} is not one of ${as.serviceName} of account ${as.accountId}`, {
     reason: 'RESOURCE_OWNER_ERR',
   })
 }
+
+/** VPC, "Establishing service-to-service authorizations": who keeps the disks, snapshots and images of a VPC. */
+const keepers: Readonly<Record<string, readonly string[]>> = { is: ['server-protect'] }
 
 export const registeredByAnother = (resourceCrn: string): Fault =>
   new Fault('conflict', `resource ${resourceCrn} is registered on the key by another service`, {

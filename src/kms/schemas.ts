@@ -3,12 +3,22 @@
 // Source: Key Protect API v2, "Key", "Key actions" and "Registrations".
 
 import { Type } from 'typebox'
-import { keyPageMax } from '#base/limits.ts'
+import { keyPageMax, pageOffsetMax } from '#base/limits.ts'
 
-export const mediaType = (kind: 'key' | 'registration'): string => `application/vnd.ibm.kms.${kind}+json`
+export type Kind =
+  | 'alias'
+  | 'allowed_ip_metadata'
+  | 'event_acknowledge'
+  | 'key'
+  | 'key_ring'
+  | 'policy'
+  | 'registration'
+  | 'registration_input'
+
+export const mediaType = (kind: Kind): string => `application/vnd.ibm.kms.${kind}+json`
 
 const text = Type.String()
-const closed = { additionalProperties: false } as const
+export const closed = { additionalProperties: false } as const
 
 export const versionSchema = Type.Object({ id: text, creationDate: text })
 const versionIdSchema = Type.Object({ id: text })
@@ -39,12 +49,25 @@ export const keySchema = Type.Object(
     algorithmBitSize: Type.Optional(Type.Integer()),
     algorithmMetadata: Type.Optional(Type.Object({ bitLength: text, mode: text })),
     nonactiveStateReason: Type.Optional(Type.Integer()),
-    dualAuthDelete: Type.Optional(Type.Object({ enabled: Type.Boolean() })),
+    dualAuthDelete: Type.Optional(
+      Type.Object({
+        enabled: Type.Boolean(),
+        keySetForDeletion: Type.Optional(Type.Boolean()),
+        authExpiration: Type.Optional(text),
+      }),
+    ),
+    rotation: Type.Optional(Type.Object({ enabled: Type.Boolean(), interval_month: Type.Integer() })),
+    encryptedNonce: Type.Optional(text),
+    iv: Type.Optional(text),
+    encryptionAlgorithm: Type.Optional(text),
     deleted: Type.Optional(Type.Boolean()),
     deletionDate: Type.Optional(text),
     deletedBy: Type.Optional(text),
+    restoreExpirationDate: Type.Optional(text),
     restoreAllowed: Type.Optional(Type.Boolean()),
     purgeAllowed: Type.Optional(Type.Boolean()),
+    purgeAllowedFrom: Type.Optional(text),
+    purgeScheduledOn: Type.Optional(text),
   },
   closed,
 )
@@ -65,22 +88,39 @@ const registrationSchema = Type.Object(
   closed,
 )
 
-const metadata = Type.Object({
+const metadataFields = {
   collectionType: text,
   collectionTotal: Type.Integer(),
   totalCount: Type.Optional(Type.Integer()),
+} as const
+export const metadata = Type.Object(metadataFields)
+/** What a request says of itself. */
+export const requestMetadata = Type.Object({ collectionType: text, collectionTotal: Type.Integer() }, closed)
+
+const keyMetadata = Type.Object({
+  ...metadataFields,
+  incompleteSearch: Type.Optional(Type.Boolean()),
+  searchQuery: Type.Optional(
+    Type.Object({ query: text, scopes: Type.Array(text), not: Type.Boolean(), exact: Type.Boolean() }),
+  ),
 })
 
-export const keyCollection = Type.Object({ metadata, resources: Type.Array(keySchema) })
+export const keyCollection = Type.Object({ metadata: keyMetadata, resources: Type.Array(keySchema) })
 export const versionCollection = Type.Object({ metadata, resources: Type.Array(versionSchema) })
 export const registrationCollection = Type.Object({ metadata, resources: Type.Array(registrationSchema) })
 
 /** Clients send the name of this field in the case they like: the Go client's is `Tags`. */
 const anyCaseTags = { '^[tT][aA][gG][sS]$': Type.Array(text) }
 
+export const rotationInput = Type.Object(
+  { enabled: Type.Optional(Type.Boolean()), interval_month: Type.Optional(Type.Number()) },
+  closed,
+)
+export const dualAuthInput = Type.Object({ enabled: Type.Boolean() }, closed)
+
 export const newKeyCollection = Type.Object(
   {
-    metadata: Type.Object({ collectionType: text, collectionTotal: Type.Integer() }, closed),
+    metadata: requestMetadata,
     resources: Type.Array(
       Type.Object(
         {
@@ -94,12 +134,20 @@ export const newKeyCollection = Type.Object(
           encryptedNonce: Type.Optional(text),
           iv: Type.Optional(text),
           encryptionAlgorithm: Type.Optional(text),
+          rotation: Type.Optional(rotationInput),
+          dualAuthDelete: Type.Optional(dualAuthInput),
         },
         { ...closed, patternProperties: anyCaseTags },
       ),
     ),
   },
   closed,
+)
+
+/** `keyRingID`, in any case. */
+export const patchKeyBody = Type.Object(
+  {},
+  { ...closed, patternProperties: { '^[kK][eE][yY][rR][iI][nN][gG][iI][dD]$': text } },
 )
 
 const aad = Type.Optional(Type.Array(text))
@@ -110,6 +158,23 @@ export const unwrapBody = Type.Object({ ciphertext: text, aad }, closed)
 export const rotateBody = Type.Union([
   Type.Object(
     {
+      payload: Type.Optional(text),
+      encryptedNonce: Type.Optional(text),
+      iv: Type.Optional(text),
+      encryptionAlgorithm: Type.Optional(text),
+    },
+    closed,
+  ),
+  Type.Null(),
+])
+
+/** The old form of all actions: one operation for every body that any of them takes. */
+export const anyActionBody = Type.Union([
+  Type.Object(
+    {
+      plaintext: Type.Optional(text),
+      ciphertext: Type.Optional(text),
+      aad,
       payload: Type.Optional(text),
       encryptedNonce: Type.Optional(text),
       iv: Type.Optional(text),
@@ -140,7 +205,7 @@ export const rewrapReply = Type.Object({
 /** Terraform's data source asks with `limit=0` and means the default. */
 export const page = {
   limit: Type.Optional(Type.Integer({ minimum: 0, maximum: keyPageMax })),
-  offset: Type.Optional(Type.Integer({ minimum: 0 })),
+  offset: Type.Optional(Type.Integer({ minimum: 0, maximum: pageOffsetMax })),
 } as const
 
 export const keyFilter = {

@@ -5,19 +5,20 @@ import { unreachable } from '#base/fault.ts'
 import type { IamPort, ServiceSubject } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
 import { keyCrn } from './key.ts'
-import type { Instance } from './key.ts'
+import type { KeyPlace } from './key.ts'
 import { keyNameOf, locate, targetOf } from './key-name.ts'
 import type { KeyName } from './key-name.ts'
 import { isAllowed } from './key-state.ts'
 import type { KeyState } from './key-state.ts'
 import type { KeyReport, KeyStanding } from './port.ts'
+import { actionOf } from './service-name.ts'
 import { selectKeyOfAnyone } from './tables-service.ts'
 
 export interface Standings {
   /** One report for each request, in the order of the requests. */
   reports(requests: readonly { keyCrn: string; as: ServiceSubject }[]): Promise<readonly KeyReport[]>
   /** Whether a data key under the named key may be held open, as the policies and the key are now. */
-  mayLease(name: KeyName, located: Instance | null, as: ServiceSubject): Promise<boolean>
+  mayLease(name: KeyName, as: ServiceSubject): Promise<boolean>
 }
 
 export function makeStandings(parts: {
@@ -30,10 +31,10 @@ export function makeStandings(parts: {
   // Leave is asked first: who may not use a key is not told what has become of it, nor whether it ever was.
   async function stateFor(
     name: KeyName,
-    located: Instance | null,
+    located: KeyPlace | null,
     as: ServiceSubject,
   ): Promise<KeyState | 'unauthorized'> {
-    const decision = await iam.decide(as, 'kms.secrets.unwrap', targetOf(name, located))
+    const decision = await iam.decide(as, actionOf(name.serviceName, 'kms.secrets.unwrap'), targetOf(name, located))
     if (!decision.permitted) return 'unauthorized'
     const key = located ? await selectKeyOfAnyone(reads, name.keyId, clock.now()) : null
     return key?.state ?? 'destroyed'
@@ -50,8 +51,9 @@ export function makeStandings(parts: {
 
   return {
     reports: (requests) => Promise.all(requests.map(report)),
-    async mayLease(name, located, as) {
-      const state = await stateFor(name, located, as)
+    async mayLease(name, as) {
+      // Located anew: a key that was moved to another ring is under other policies.
+      const state = await stateFor(name, await locate(reads, name), as)
       return state !== 'unauthorized' && isAllowed('lease', state)
     },
   }

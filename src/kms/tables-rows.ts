@@ -7,6 +7,8 @@ import type { Reads } from '#store/database.ts'
 import type { KmsTables } from '#store/schema/kms.ts'
 import type { Key } from './key.ts'
 import { stateAt, stateOf } from './key-state.ts'
+import type { KeyPolicies } from './policy.ts'
+import type { KmsServiceName } from './service-name.ts'
 
 /** Every key, with its instance and its newest version; whoever selects from it narrows it. */
 export const selectWholeKeys = (reads: Reads) =>
@@ -25,10 +27,12 @@ export const selectWholeKeys = (reads: Reads) =>
       ),
     )
     .selectAll('kms_key')
-    .select(['kms_instance.account_id', 'kms_instance.region', 'kms_instance.resource_group_id'])
+    .select(['kms_instance.service_name', 'kms_instance.account_id', 'kms_instance.region'])
+    .select('kms_instance.resource_group_id')
     .select(['newest.id as newest_id', 'newest.created_at as newest_created_at'])
 
 type KeyRow = Selectable<KmsTables['kms_key']> & {
+  service_name: KmsServiceName
   account_id: string
   region: string
   resource_group_id: string
@@ -43,6 +47,7 @@ export function toKey(row: KeyRow, now: number): Key {
     id: row.id,
     instance: {
       id: row.instance_id,
+      serviceName: row.service_name,
       accountId: row.account_id,
       region: row.region,
       resourceGroupId: row.resource_group_id,
@@ -60,6 +65,14 @@ export function toKey(row: KeyRow, now: number): Key {
     rotatedAt: row.rotated_at,
     expiresAt: row.expires_at,
     deleted: row.deleted_at === null || row.deleted_by === null ? null : { at: row.deleted_at, by: row.deleted_by },
+    stateChangedAt: row.state_changed_at,
+    syncedAt: row.synced_at,
+    policies: parsePolicies(row.policies),
+    rotationDueAt: row.rotation_due_at,
+    deletionSet:
+      row.deletion_set_by === null || row.deletion_set_until === null
+        ? null
+        : { by: row.deletion_set_by, until: row.deletion_set_until },
     newestVersion: { id: row.newest_id, createdAt: row.newest_created_at },
   }
 }
@@ -69,6 +82,9 @@ function parseTags(json: string): readonly string[] {
   assert(Array.isArray(tags), 'tags are stored as an array')
   return tags.filter((tag) => typeof tag === 'string')
 }
+
+/** Written by tables-key.ts: the shape is known. */
+const parsePolicies = (json: string): KeyPolicies => JSON.parse(json) as KeyPolicies
 
 export function instanceIdOf(grant: Grant): string {
   const { serviceInstance } = grant.target

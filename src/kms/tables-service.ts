@@ -2,17 +2,29 @@
 // sweeps, registrants taking away what is theirs. No grant is demanded, since no tenant asked for these rows; nothing
 // here reaches a tenant's eyes before a grant has been given.
 
-import type { ServiceSubject } from '#iam/port.ts'
+import { isUuid } from '#base/id.ts'
 import type { Reads, Tx } from '#store/database.ts'
-import type { Instance, Key } from './key.ts'
+import type { InstanceSettings } from './access.ts'
+import type { Instance, Key, KeyPlace } from './key.ts'
 import { stateNumbers } from './key-state.ts'
+import type { Registrant } from './resource.ts'
+import { parseInstancePolicies } from './tables-instance.ts'
+import type { KmsServiceName } from './service-name.ts'
 import { selectWholeKeys, toKey } from './tables-rows.ts'
 
 export async function insertInstance(tx: Tx, instance: Instance, now: number): Promise<void> {
-  const { id, accountId, region, resourceGroupId } = instance
+  const { id, serviceName, accountId, region, resourceGroupId } = instance
   await tx
     .insertInto('kms_instance')
-    .values({ id, account_id: accountId, region, resource_group_id: resourceGroupId, created_at: now })
+    .values({
+      id,
+      service_name: serviceName,
+      account_id: accountId,
+      region,
+      resource_group_id: resourceGroupId,
+      created_at: now,
+      policies: '{}',
+    })
     .onConflict((c) => c.column('id').doNothing())
     .execute()
 }
@@ -20,10 +32,51 @@ export async function insertInstance(tx: Tx, instance: Instance, now: number): P
 export async function selectInstance(reads: Reads, id: string): Promise<Instance | null> {
   const row = await reads
     .selectFrom('kms_instance')
-    .select(['id', 'account_id as accountId', 'region', 'resource_group_id as resourceGroupId'])
+    .select(['id', 'service_name as serviceName', 'account_id as accountId', 'region'])
+    .select('resource_group_id as resourceGroupId')
     .where('id', '=', id)
     .executeTakeFirst()
   return row ? { ...row } : null
+}
+
+/** An instance, and in it the key that is asked for by its id or an alias, if there is such a key. */
+export async function selectPlace(
+  reads: Reads,
+  instanceId: string,
+  idOrAlias: string | null,
+): Promise<{
+  readonly instance: InstanceSettings
+  readonly key: { readonly id: string; readonly keyRing: string } | null
+} | null> {
+  const name = idOrAlias ?? ''
+  const keyId = isUuid(name)
+    ? reads.selectFrom('kms_key').select('id').where('id', '=', name).where('instance_id', '=', instanceId)
+    : reads
+        .selectFrom('kms_alias')
+        .select('key_id as id')
+        .where('instance_id', '=', instanceId)
+        .where('alias', '=', name)
+  const row = await reads
+    .selectFrom('kms_instance')
+    .leftJoin('kms_key', (join) => join.on((e) => e('kms_key.id', '=', keyId)))
+    .select(['kms_instance.id', 'kms_instance.service_name', 'kms_instance.account_id'])
+    .select(['kms_instance.region', 'kms_instance.resource_group_id'])
+    .select(['kms_instance.policies', 'kms_key.id as key_id', 'kms_key.key_ring'])
+    .where('kms_instance.id', '=', instanceId)
+    .executeTakeFirst()
+  if (!row) return null
+  const { key_id: id, key_ring: keyRing } = row
+  return {
+    instance: {
+      id: row.id,
+      serviceName: row.service_name,
+      accountId: row.account_id,
+      region: row.region,
+      resourceGroupId: row.resource_group_id,
+      policies: parseInstancePolicies(row.policies),
+    },
+    key: id === null || keyRing === null ? null : { id, keyRing },
+  }
 }
 
 /** Keys of the instance that are not destroyed, up to a few: they stand in the way of its deletion. */
@@ -41,33 +94,48 @@ export async function selectLivingKeyIds(tx: Tx, instanceId: string, limit: numb
 
 /** Purges an instance whose keys are all destroyed, with those keys and their material. */
 export async function deleteInstance(tx: Tx, id: string): Promise<void> {
-  const keys = tx.selectFrom('kms_key').select('id').where('instance_id', '=', id)
-  await tx.deleteFrom('kms_registration').where('key_id', 'in', keys).execute()
-  await tx.deleteFrom('kms_key_version').where('key_id', 'in', keys).execute()
-  await tx.deleteFrom('kms_key').where('instance_id', '=', id).execute()
+  const keys = await tx.selectFrom('kms_key').select('id').where('instance_id', '=', id).execute()
+  for (const key of keys) await deleteKey(tx, key.id)
+  await tx.deleteFrom('kms_key_ring').where('instance_id', '=', id).execute()
+  await tx.deleteFrom('kms_import_token').where('instance_id', '=', id).execute()
   await tx.deleteFrom('kms_instance').where('id', '=', id).execute()
 }
 
+/** Purges a key: its rows, those of its sealed material among them. */
+export async function deleteKey(tx: Tx, keyId: string): Promise<void> {
+  const notices = tx.selectFrom('kms_notice').select('id').where('key_id', '=', keyId)
+  await tx.deleteFrom('kms_notice_service').where('notice_id', 'in', notices).execute()
+  await tx.deleteFrom('kms_notice').where('key_id', '=', keyId).execute()
+  await tx.deleteFrom('kms_registration').where('key_id', '=', keyId).execute()
+  await tx.deleteFrom('kms_alias').where('key_id', '=', keyId).execute()
+  await tx.deleteFrom('kms_key_version').where('key_id', '=', keyId).execute()
+  await tx.deleteFrom('kms_key').where('id', '=', keyId).execute()
+}
+
 /** Where a key lies that its name places in an account and a region, and perhaps in an instance; null when nowhere. */
-export async function selectInstanceOfKey(
+export async function selectPlaceOfKey(
   reads: Reads,
   name: {
+    readonly serviceName: KmsServiceName
     readonly keyId: string
     readonly accountId: string
     readonly region: string
     readonly instanceId: string | null
   },
-): Promise<Instance | null> {
+): Promise<KeyPlace | null> {
   let query = reads
     .selectFrom('kms_key')
     .innerJoin('kms_instance', 'kms_instance.id', 'kms_key.instance_id')
     .select([
       'kms_instance.id',
+      'kms_instance.service_name as serviceName',
       'kms_instance.account_id as accountId',
       'kms_instance.region',
       'kms_instance.resource_group_id as resourceGroupId',
+      'kms_key.key_ring as keyRing',
     ])
     .where('kms_key.id', '=', name.keyId)
+    .where('kms_instance.service_name', '=', name.serviceName)
     .where('kms_instance.account_id', '=', name.accountId)
     .where('kms_instance.region', '=', name.region)
   if (name.instanceId !== null) query = query.where('kms_instance.id', '=', name.instanceId)
@@ -100,19 +168,84 @@ export async function setExpired(tx: Tx, keyId: string, now: number): Promise<vo
     .execute()
 }
 
-/** True when the registrant had such a registration: the one who removes it is the one who tells of it. */
+/** Active keys whose rotation policy wants a new version by now. */
+export async function selectKeysToRotate(tx: Tx, now: number, limit: number): Promise<readonly Key[]> {
+  const rows = await selectWholeKeys(tx)
+    .where('kms_key.state', '=', stateNumbers.active)
+    .where('kms_key.rotation_due_at', '<=', now)
+    .where(({ eb, or }) => or([eb('kms_key.expires_at', 'is', null), eb('kms_key.expires_at', '>', now)]))
+    .orderBy('kms_key.rotation_due_at')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => toKey(row, now))
+}
+
+export async function setRotatedByPolicy(tx: Tx, keyId: string, now: number, dueAt: number | null): Promise<void> {
+  await tx
+    .updateTable('kms_key')
+    .set({ rotated_at: now, updated_at: now, rotation_due_at: dueAt })
+    .where('id', '=', keyId)
+    .execute()
+}
+
+/** Keys that were deleted at or before the given time. */
+export async function selectKeysToPurge(
+  tx: Tx,
+  deletedUntil: number,
+  now: number,
+  limit: number,
+): Promise<readonly Key[]> {
+  const rows = await selectWholeKeys(tx)
+    .where('kms_key.state', '=', stateNumbers.destroyed)
+    .where('kms_key.deleted_at', '<=', deletedUntil)
+    .orderBy('kms_key.deleted_at')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => toKey(row, now))
+}
+
+/**
+ * Null where the registrant had no such registration: the one who removes it is the one who tells of it. `isStale` where it
+ * named a version other than the newest.
+ */
 export async function deleteOwnRegistration(
   tx: Tx,
-  registration: { readonly keyId: string; readonly resourceCrn: string; readonly by: ServiceSubject },
-): Promise<boolean> {
-  const result = await tx
+  registration: { readonly keyId: string; readonly resourceCrn: string; readonly by: Registrant },
+): Promise<{ readonly isStale: boolean } | null> {
+  const { keyId, resourceCrn, by } = registration
+  const removed = await tx
     .deleteFrom('kms_registration')
+    .where('key_id', '=', keyId)
+    .where('resource_crn', '=', resourceCrn)
+    .where('service_name', '=', by.serviceName)
+    .where('account_id', '=', by.accountId)
+    .returning('key_version_id')
+    .executeTakeFirst()
+  if (!removed) return null
+  const newest = await tx
+    .selectFrom('kms_key_version')
+    .select('id')
+    .where('key_id', '=', keyId)
+    .orderBy('ordinal', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return { isStale: newest?.id !== removed.key_version_id }
+}
+
+/** The version that the registrant's registration names, or null where there is none. */
+export async function selectVersionOfRegistration(
+  reads: Reads,
+  registration: { readonly keyId: string; readonly resourceCrn: string; readonly by: Registrant },
+): Promise<string | null> {
+  const row = await reads
+    .selectFrom('kms_registration')
+    .select('key_version_id')
     .where('key_id', '=', registration.keyId)
     .where('resource_crn', '=', registration.resourceCrn)
     .where('service_name', '=', registration.by.serviceName)
     .where('account_id', '=', registration.by.accountId)
     .executeTakeFirst()
-  return result.numDeletedRows > 0n
+  return row?.key_version_id ?? null
 }
 
 /** A service's own registrations in every account. A page holds `limit` resources, with all the keys of each. */
@@ -126,7 +259,7 @@ export async function selectRegistrationsOfService(
     .innerJoin('kms_key', 'kms_key.id', 'kms_registration.key_id')
     .innerJoin('kms_instance', 'kms_instance.id', 'kms_key.instance_id')
     .select(['kms_registration.resource_crn', 'kms_registration.key_id', 'kms_instance.id', 'kms_instance.account_id'])
-    .select(['kms_instance.region', 'kms_instance.resource_group_id'])
+    .select(['kms_instance.service_name', 'kms_instance.region', 'kms_instance.resource_group_id'])
     .where('kms_registration.service_name', '=', serviceName)
     .where('kms_registration.resource_crn', 'in', (e) =>
       e
@@ -146,9 +279,21 @@ export async function selectRegistrationsOfService(
     keyId: row.key_id,
     instance: {
       id: row.id,
+      serviceName: row.service_name,
       accountId: row.account_id,
       region: row.region,
       resourceGroupId: row.resource_group_id,
     },
   }))
+}
+
+/** Whether there is an instance whose keys may be sealed by a token only. */
+export async function hasInstanceOf(reads: Reads, serviceName: KmsServiceName): Promise<boolean> {
+  const row = await reads
+    .selectFrom('kms_instance')
+    .select('id')
+    .where('service_name', '=', serviceName)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }

@@ -3,15 +3,14 @@
 import { assert } from '#base/assert.ts'
 import type { Grant } from '#iam/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
+import type { SealedRows } from '#store/sealed-rows.ts'
+import { versionPurpose } from './key.ts'
 import type { KeyVersion, SealedVersion } from './key.ts'
 import { instanceIdOf, keyIdOf } from './tables-rows.ts'
-import type { Page } from './tables-key.ts'
+import type { CreateGrant } from './tables-key.ts'
+import type { Page } from './tables-key-list.ts'
 
-export async function insertFirstVersion(
-  tx: Tx,
-  _grant: Grant<'kms.secrets.create'>,
-  version: SealedVersion,
-): Promise<void> {
+export async function insertFirstVersion(tx: Tx, _grant: CreateGrant, version: SealedVersion): Promise<void> {
   await tx.insertInto('kms_key_version').values(versionRow(version)).execute()
 }
 
@@ -22,6 +21,11 @@ export async function insertVersion(
   version: Omit<SealedVersion, 'ordinal'>,
 ): Promise<void> {
   assert(version.keyId === keyIdOf(grant), 'a version is added to the key that the grant names')
+  await addVersion(tx, version)
+}
+
+/** As above, for rotations that a policy asks for: no caller is there who could be granted anything. */
+export async function addVersion(tx: Tx, version: Omit<SealedVersion, 'ordinal'>): Promise<void> {
   const newest = await tx
     .selectFrom('kms_key_version')
     .select((e) => e.fn.max('ordinal').as('ordinal'))
@@ -48,6 +52,17 @@ export async function selectVersion(reads: Reads, grant: Grant, versionId: strin
   return { keyId, id, ordinal, createdAt, sealedMaterial }
 }
 
+/** The place of a version in the order of rotations, or null when the grant's key has no such version. */
+export async function selectOrdinal(reads: Reads, grant: Grant, versionId: string): Promise<number | null> {
+  const row = await reads
+    .selectFrom('kms_key_version')
+    .select('ordinal')
+    .where('key_id', '=', keyIdOf(grant))
+    .where('id', '=', versionId)
+    .executeTakeFirst()
+  return row?.ordinal ?? null
+}
+
 /** Newest first, as the samples of the API have them. */
 export async function selectVersions(
   reads: Reads,
@@ -63,6 +78,19 @@ export async function selectVersions(
     .offset(page.offset)
     .execute()
   return rows
+}
+
+/** Newest first, all of them: there are as many as rotations. */
+export async function selectAllVersions(
+  reads: Reads,
+  grant: Grant<'kms.registrations.listforkey'>,
+): Promise<readonly KeyVersion[]> {
+  return await reads
+    .selectFrom('kms_key_version')
+    .select(['id', 'created_at as createdAt'])
+    .where('key_id', '=', keyIdOf(grant))
+    .orderBy('ordinal', 'desc')
+    .execute()
 }
 
 export async function countVersions(reads: Reads, grant: Grant<'kms.secrets.listkeyversions'>): Promise<number> {
@@ -81,3 +109,34 @@ const versionRow = (version: SealedVersion) => ({
   created_at: version.createdAt,
   sealed_material: version.sealedMaterial,
 })
+
+/** Rows in the order of key and version: the material of every key of everybody, sealed, for a new master key. */
+export const keyVersionRows: SealedRows = {
+  name: 'kms_key_version.sealed_material',
+  async page(reads, afterKey, limit) {
+    const [keyId = '', id = ''] = afterKey.split('/')
+    const rows = await reads
+      .selectFrom('kms_key_version')
+      .select(['key_id', 'id', 'sealed_material'])
+      .where((e) => e.or([e('key_id', '>', keyId), e.and([e('key_id', '=', keyId), e('id', '>', id)])]))
+      .orderBy('key_id')
+      .orderBy('id')
+      .limit(limit)
+      .execute()
+    return rows.map((row) => ({
+      key: `${row.key_id}/${row.id}`,
+      purpose: versionPurpose({ keyId: row.key_id, id: row.id }),
+      sealed: row.sealed_material,
+    }))
+  },
+  async replace(tx, row, resealed) {
+    const [keyId = '', id = ''] = row.key.split('/')
+    await tx
+      .updateTable('kms_key_version')
+      .set({ sealed_material: resealed })
+      .where('key_id', '=', keyId)
+      .where('id', '=', id)
+      .where('sealed_material', '=', row.sealed)
+      .execute()
+  },
+}

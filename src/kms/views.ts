@@ -1,15 +1,18 @@
 // Domain to wire: keys, versions and registrations as the API shows them, each list and each single thing in an envelope.
-// Source: Key Protect API v2, "Key" and "Registrations".
+// Source: Key Protect API v2, "Key" and "Registrations". What stands around keys is in views-settings.ts.
 
 import type { Static } from 'typebox'
 import { rfc3339Seconds } from '#base/clock.ts'
 import { reply } from '#base/contract.ts'
 import type { Reply } from '#base/contract.ts'
+import { envelope } from './envelope.ts'
 import { crnOf } from './key.ts'
 import type { Key, KeyVersion } from './key.ts'
+import { deletionSetAt, mayBeRestored } from './key-deletion.ts'
 import { preference } from './key-request.ts'
+import type { NewKey } from './key-request.ts'
 import { stateNumbers } from './key-state.ts'
-import type { Listed, ShownKey } from './keys.ts'
+import type { Listed, ListedKeys, ShownKey } from './keys.ts'
 import type { Rewrapped, Unwrapped, Wrapped } from './key-use.ts'
 import { serviceIamId } from './resource.ts'
 import { mediaType } from './schemas.ts'
@@ -24,29 +27,47 @@ import type {
   wrapReply,
 } from './schemas.ts'
 import type { Registration } from './tables-registration.ts'
+import { waits } from './waits.ts'
 
 type KeyView = Static<typeof keySchema>
 type KeyCollection = Static<typeof keyCollection>
 
-export const keyPage = ({ items, totalCount }: Listed<Key>): KeyCollection =>
-  envelope('key', items.map(keyView), totalCount)
+export function keyPage({ items, totalCount, aliases, search }: ListedKeys, now: number): KeyCollection {
+  const views = items.map((key) => keyView({ key, aliases: aliases.get(key.id) ?? [], payload: null }, now))
+  const { metadata, resources } = envelope('key', views, totalCount)
+  if (!search) return { metadata, resources }
+  const { text: query, scopes, not, exact, incomplete: incompleteSearch } = search
+  return {
+    metadata: { ...metadata, incompleteSearch, searchQuery: { query, scopes: [...scopes], not, exact } },
+    resources,
+  }
+}
 
-export const oneKey = ({ key, payload }: ShownKey): KeyCollection =>
-  envelope('key', [{ ...keyView(key), ...(payload !== null && { payload }) }], null)
+export const oneKey = (shown: ShownKey, now: number): KeyCollection => envelope('key', [keyView(shown, now)])
 
-type Headers = Readonly<Record<string, string | undefined>>
+export type Headers = Readonly<Record<string, string | undefined>>
 
 /** Key Protect API, "Prefer": a creation answers with the whole key unless `return=minimal` is preferred. */
-export const createdKey = (headers: Headers, shown: ShownKey): KeyCollection =>
-  preference(headers['prefer'], 'representation') === 'minimal'
-    ? envelope('key', [{ type: mediaType('key'), id: shown.key.id }], null)
-    : oneKey(shown)
+export function createdKey(headers: Headers, shown: ShownKey, { imported }: NewKey, now: number): KeyCollection {
+  if (preference(headers['prefer'], 'representation') === 'minimal') {
+    return envelope('key', [{ type: mediaType('key'), id: shown.key.id }])
+  }
+  const { transport } = imported ?? {}
+  if (!transport) return oneKey(shown, now)
+  const { encryptedNonce, iv, oaepHash } = transport
+  const encryptionAlgorithm = oaepHash === 'sha1' ? 'RSAES_OAEP_SHA_1' : 'RSAES_OAEP_SHA_256'
+  return envelope('key', [{ ...keyView(shown, now), encryptedNonce, iv, encryptionAlgorithm }])
+}
 
-/** As above, but a deletion answers 204 unless `return=representation` is preferred. */
-export const deletedKey = (headers: Headers, key: Key): KeyCollection | Reply<undefined> =>
-  preference(headers['prefer'], 'minimal') === 'representation'
-    ? oneKey({ key, payload: null })
-    : reply(undefined, {}, 204)
+/** As above, but a deletion and a purge answer 204 unless `return=representation` is preferred. */
+export const removedKey = (headers: Headers, shown: ShownKey, now: number): KeyCollection | Reply<undefined> =>
+  preference(headers['prefer'], 'minimal') === 'representation' ? oneKey(shown, now) : reply(undefined, {}, 204)
+
+/** A restoration answers 201 with the key, or without a body where that is preferred. */
+export const restoredKey = (headers: Headers, shown: ShownKey, now: number): Reply<KeyCollection> | Reply<undefined> =>
+  preference(headers['prefer'], 'representation') === 'minimal'
+    ? reply(undefined, {}, 201)
+    : reply(oneKey(shown, now), {}, 201)
 
 export const keyTotal = (count: number): Record<string, string> => ({ 'key-total': String(count) })
 
@@ -55,6 +76,9 @@ export const versionPage = ({ items, totalCount }: Listed<KeyVersion>): Static<t
 
 export const registrationPage = ({ items, totalCount }: Listed<Registration>): Static<typeof registrationCollection> =>
   envelope('registration', items.map(registrationView), totalCount)
+
+export const oneRegistration = (registration: Registration): Static<typeof registrationCollection> =>
+  envelope('registration', [registrationView(registration)])
 
 export const wrapView = ({ ciphertext, versionId, plaintext }: Wrapped): Static<typeof wrapReply> => ({
   ...(plaintext !== null && { plaintext }),
@@ -74,18 +98,12 @@ export const rewrapView = ({ ciphertext, openedById, versionId }: Rewrapped): St
   rewrappedKeyVersion: { id: versionId },
 })
 
-/** `collectionTotal` is the length of this page, by which clients page; `totalCount` only where they asked for it. */
-function envelope<Resource>(kind: 'key' | 'registration', resources: Resource[], totalCount: number | null) {
-  const metadata = { collectionType: mediaType(kind), collectionTotal: resources.length }
-  return { metadata: totalCount === null ? metadata : { ...metadata, totalCount }, resources }
-}
-
-function keyView(key: Key): KeyView {
+function keyView({ key, aliases, payload }: ShownKey, now: number): KeyView {
   return {
     type: mediaType('key'),
     id: key.id,
     name: key.name,
-    aliases: [],
+    aliases: [...aliases],
     ...(key.description !== null && { description: key.description }),
     tags: [...key.tags],
     state: stateNumbers[key.state],
@@ -101,8 +119,21 @@ function keyView(key: Key): KeyView {
     ...(!key.extractable && { keyVersion: versionView(key.newestVersion) }),
     ...deprecated,
     nonactiveStateReason: 0,
-    dualAuthDelete: { enabled: false },
-    ...deletionView(key),
+    ...policyViews(key, now),
+    ...deletionView(key, now),
+    ...(payload !== null && { payload }),
+  }
+}
+
+function policyViews(key: Key, now: number): Pick<KeyView, 'dualAuthDelete' | 'rotation'> {
+  const { rotation, dualAuthDelete } = key.policies
+  const set = deletionSetAt(key, now)
+  const authExpiration = set && rfc3339Seconds(set.until)
+  return {
+    dualAuthDelete: dualAuthDelete?.enabled
+      ? { enabled: true, keySetForDeletion: set !== null, ...(authExpiration && { authExpiration }) }
+      : { enabled: false },
+    ...(rotation && { rotation: { enabled: rotation.enabled, interval_month: rotation.months } }),
   }
 }
 
@@ -114,15 +145,18 @@ const deprecated = {
   algorithmMetadata: { bitLength: '256', mode: 'Deprecated' },
 } as const
 
-function deletionView({ deleted }: Key): Partial<KeyView> {
+function deletionView(key: Key, now: number): Partial<KeyView> {
+  const { deleted } = key
   if (!deleted) return { deleted: false }
   return {
     deleted: true,
     deletionDate: rfc3339Seconds(deleted.at),
     deletedBy: deleted.by,
-    // Neither is served yet, and a client may plan by them.
-    restoreAllowed: false,
-    purgeAllowed: false,
+    restoreExpirationDate: rfc3339Seconds(deleted.at + waits.restoreMs),
+    restoreAllowed: mayBeRestored(key, now),
+    purgeAllowed: now >= deleted.at + waits.purgeMs,
+    purgeAllowedFrom: rfc3339Seconds(deleted.at + waits.purgeMs),
+    purgeScheduledOn: rfc3339Seconds(deleted.at + waits.keepDeletedMs),
   }
 }
 
@@ -141,8 +175,8 @@ function registrationView(registration: Registration): Static<typeof registratio
     creationDate: rfc3339Seconds(registration.createdAt),
     updatedBy: by,
     lastUpdated: rfc3339Seconds(registration.updatedAt),
-    description: '',
-    preventKeyDeletion: false,
+    description: registration.description,
+    preventKeyDeletion: registration.preventKeyDeletion,
     keyVersion: versionView(registration.keyVersion),
   }
 }

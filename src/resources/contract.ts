@@ -1,82 +1,31 @@
-// The wire of the resource controller and the resource manager, as far as key manager instances need it.
-// Source: Resource Controller API v2 and Resource Manager API v2, "Resource instances" and "Resource groups".
+// The wire of the account layer: resource controller, resource manager, global catalog, global search and global tagging.
+// Sources: the API reference of each. One address serves all of them; their paths do not collide.
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
-
-const text = Type.String()
-const nullableText = Type.Union([Type.String(), Type.Null()])
-const object = Type.Record(Type.String(), Type.Unknown())
-const open = { additionalProperties: true } as const
-
-const instance = Type.Object(
-  {
-    id: text,
-    guid: text,
-    crn: text,
-    url: text,
-    name: text,
-    region_id: text,
-    account_id: text,
-    resource_plan_id: text,
-    resource_group_id: text,
-    resource_group_crn: text,
-    target_crn: text,
-    resource_id: text,
-    type: text,
-    state: text,
-    parameters: object,
-    allow_cleanup: Type.Boolean(),
-    locked: Type.Boolean(),
-    sub_type: text,
-    migrated: Type.Boolean(),
-    onetime_credentials: Type.Boolean(),
-    last_operation: Type.Object({
-      type: text,
-      state: text,
-      async: Type.Boolean(),
-      description: text,
-      cancelable: Type.Boolean(),
-      poll: Type.Boolean(),
-    }),
-    dashboard_url: text,
-    resource_aliases_url: text,
-    resource_bindings_url: text,
-    resource_keys_url: text,
-    plan_history: Type.Array(Type.Object({ resource_plan_id: text, start_date: text })),
-    scheduled_reclaim_at: nullableText,
-    restored_at: nullableText,
-    extensions: Type.Object({ endpoints: Type.Object({ public: text, private: text }) }, open),
-    created_at: text,
-    created_by: text,
-    updated_at: text,
-    updated_by: text,
-    deleted_at: nullableText,
-    deleted_by: text,
-  },
+import {
+  catalogEntry,
+  catalogListing,
+  catalogPage,
+  catalogShown,
+  group,
+  instance,
+  newTags,
+  nullableText,
+  object,
   open,
-)
+  optionalText,
+  quota,
+  reclamation,
+  resourceName,
+  searchItem,
+  tagging,
+  taggingResults,
+  tagQuery,
+  text,
+} from './schemas.ts'
 
-const group = Type.Object(
-  {
-    id: text,
-    crn: text,
-    account_id: text,
-    name: text,
-    state: text,
-    default: Type.Boolean(),
-    quota_id: text,
-    quota_url: text,
-    payment_methods_url: text,
-    resource_linkages: Type.Array(Type.Unknown()),
-    teams_url: text,
-    created_at: text,
-    updated_at: text,
-  },
-  open,
-)
-
-export const resourcesContract = {
+const instanceControl = {
   createResourceInstance: {
     method: 'POST',
     path: '/v2/resource_instances',
@@ -84,11 +33,11 @@ export const resourcesContract = {
     action: 'resource-controller.instance.create',
     body: Type.Object(
       {
-        name: Type.String({ minLength: 1, maxLength: 180 }),
+        name: resourceName,
         target: Type.String({ minLength: 1, maxLength: 500 }),
         resource_group: Type.String({ minLength: 1, maxLength: 100 }),
         resource_plan_id: Type.String({ minLength: 1, maxLength: 100 }),
-        tags: Type.Optional(Type.Array(Type.String({ maxLength: 128 }), { maxItems: 100 })),
+        tags: Type.Optional(Type.Array(text, { maxItems: 100 })),
         parameters: Type.Optional(object),
         allow_cleanup: Type.Optional(Type.Boolean()),
       },
@@ -103,22 +52,22 @@ export const resourcesContract = {
     summary: 'Lists the service instances of the account',
     action: 'resource-controller.instance.retrieve',
     query: Type.Object({
-      guid: Type.Optional(text),
-      name: Type.Optional(text),
-      resource_group_id: Type.Optional(text),
-      resource_id: Type.Optional(text),
-      resource_plan_id: Type.Optional(text),
-      type: Type.Optional(text),
-      state: Type.Optional(text),
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
-      start: Type.Optional(text),
+      guid: optionalText,
+      name: optionalText,
+      resource_group_id: optionalText,
+      resource_id: optionalText,
+      resource_plan_id: optionalText,
+      type: optionalText,
+      sub_type: optionalText,
+      state: optionalText,
+      updated_from: optionalText,
+      updated_to: optionalText,
+      order_direction: Type.Optional(Type.Union([Type.Literal('asc'), Type.Literal('desc')])),
+      limit: Type.Optional(Type.Integer({ minimum: 1 })),
+      start: optionalText,
     }),
     status: 200,
-    reply: Type.Object({
-      rows_count: Type.Integer(),
-      next_url: nullableText,
-      resources: Type.Array(instance),
-    }),
+    reply: Type.Object({ rows_count: Type.Integer(), next_url: nullableText, resources: Type.Array(instance) }),
   },
   getResourceInstance: {
     method: 'GET',
@@ -128,26 +77,105 @@ export const resourcesContract = {
     status: 200,
     reply: instance,
   },
+  updateResourceInstance: {
+    method: 'PATCH',
+    path: '/v2/resource_instances/{id}',
+    summary: 'Changes the name, the parameters or the plan of a service instance',
+    action: 'resource-controller.instance.update',
+    body: Type.Object(
+      {
+        name: Type.Optional(resourceName),
+        parameters: Type.Optional(object),
+        resource_plan_id: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+        allow_cleanup: Type.Optional(Type.Boolean()),
+      },
+      open,
+    ),
+    bodyOptional: true,
+    status: 200,
+    reply: instance,
+  },
   deleteResourceInstance: {
     method: 'DELETE',
     path: '/v2/resource_instances/{id}',
-    summary: 'Removes a service instance that holds nothing any more',
+    summary: 'Removes a service instance, at once or after its reclamation period',
     action: 'resource-controller.instance.delete',
     query: Type.Object({ recursive: Type.Optional(Type.Boolean()) }),
     status: 204,
   },
+  lockResourceInstance: {
+    method: 'POST',
+    path: '/v2/resource_instances/{id}/lock',
+    summary: 'Locks a service instance against change and removal',
+    action: 'resource-controller.instance.lock',
+    status: 200,
+    reply: instance,
+  },
+  unlockResourceInstance: {
+    method: 'DELETE',
+    path: '/v2/resource_instances/{id}/lock',
+    summary: 'Unlocks a service instance',
+    action: 'resource-controller.instance.unlock',
+    status: 200,
+    reply: instance,
+  },
+  cancelLastopResourceInstance: {
+    method: 'DELETE',
+    path: '/v2/resource_instances/{id}/last_operation',
+    summary: 'Cancels a provisioning that is in progress and removes the service instance',
+    action: 'resource-controller.instance.delete',
+    status: 200,
+    reply: instance,
+  },
+  listReclamations: {
+    method: 'GET',
+    path: '/v1/reclamations',
+    summary: 'Lists the deleted service instances that may still be restored',
+    action: 'resource-controller.instance.retrieve',
+    query: Type.Object({
+      account_id: optionalText,
+      resource_instance_id: optionalText,
+      resource_group_id: optionalText,
+    }),
+    status: 200,
+    reply: Type.Object({ resources: Type.Array(reclamation) }),
+  },
+  runReclamationAction: {
+    method: 'POST',
+    path: '/v1/reclamations/{id}/actions/{action_name}',
+    summary: 'Restores a deleted service instance, or removes it for good (reclaim)',
+    action: 'resource-controller.instance.delete',
+    body: Type.Object({ request_by: optionalText, comment: optionalText }, open),
+    bodyOptional: true,
+    status: 200,
+    reply: reclamation,
+  },
+} as const satisfies Contract
+
+const groupManagement = {
   listResourceGroups: {
     method: 'GET',
     path: '/v2/resource_groups',
     summary: 'Lists the resource groups of an account',
     action: 'resource-controller.group.retrieve',
     query: Type.Object({
-      account_id: Type.Optional(text),
-      name: Type.Optional(text),
+      account_id: optionalText,
+      name: optionalText,
       default: Type.Optional(Type.Boolean()),
+      date: optionalText,
+      include_deleted: Type.Optional(Type.Boolean()),
     }),
     status: 200,
     reply: Type.Object({ resources: Type.Array(group) }),
+  },
+  createResourceGroup: {
+    method: 'POST',
+    path: '/v2/resource_groups',
+    summary: 'Makes a resource group',
+    action: 'resource-controller.group.create',
+    body: Type.Object({ name: resourceName, account_id: Type.Optional(Type.String({ maxLength: 100 })) }, open),
+    status: 201,
+    reply: Type.Object({ id: text, crn: text }),
   },
   getResourceGroup: {
     method: 'GET',
@@ -157,4 +185,194 @@ export const resourcesContract = {
     status: 200,
     reply: group,
   },
+  updateResourceGroup: {
+    method: 'PATCH',
+    path: '/v2/resource_groups/{id}',
+    summary: 'Renames, suspends or activates a resource group',
+    action: 'resource-controller.group.update',
+    body: Type.Object(
+      {
+        name: Type.Optional(resourceName),
+        state: Type.Optional(Type.Union([Type.Literal('ACTIVE'), Type.Literal('SUSPENDED')])),
+      },
+      open,
+    ),
+    bodyOptional: true,
+    status: 200,
+    reply: group,
+  },
+  deleteResourceGroup: {
+    method: 'DELETE',
+    path: '/v2/resource_groups/{id}',
+    summary: 'Deletes a resource group that holds nothing and is not the default',
+    action: 'resource-controller.group.delete',
+    status: 204,
+  },
+  listQuotaDefinitions: {
+    method: 'GET',
+    path: '/v2/quota_definitions',
+    summary: 'Lists the quota definitions',
+    action: null,
+    status: 200,
+    reply: Type.Object({ resources: Type.Array(quota) }),
+  },
+  getQuotaDefinition: {
+    method: 'GET',
+    path: '/v2/quota_definitions/{id}',
+    summary: 'Shows a quota definition',
+    action: null,
+    status: 200,
+    reply: quota,
+  },
+} as const satisfies Contract
+
+const globalCatalog = {
+  listCatalogEntries: {
+    method: 'GET',
+    path: '/api/v1',
+    summary: 'Finds services in the catalog',
+    action: null,
+    query: catalogListing,
+    status: 200,
+    reply: catalogPage,
+  },
+  getCatalogEntry: {
+    method: 'GET',
+    path: '/api/v1/{id}',
+    summary: 'Shows an entry of the catalog',
+    action: null,
+    query: Type.Object({ ...catalogShown, depth: optionalText }),
+    status: 200,
+    reply: catalogEntry,
+  },
+  getChildObjects: {
+    method: 'GET',
+    path: '/api/v1/{id}/{kind}',
+    summary: 'Lists what lies below an entry of the catalog: its plans, their deployments',
+    action: null,
+    query: catalogListing,
+    status: 200,
+    reply: catalogPage,
+  },
+} as const satisfies Contract
+
+const globalSearch = {
+  searchResources: {
+    method: 'POST',
+    path: '/v3/resources/search',
+    summary: 'Finds resources of every service in the account',
+    action: 'global-search-tagging.resource.read',
+    query: Type.Object({
+      account_id: optionalText,
+      limit: Type.Optional(Type.Integer({ minimum: 1 })),
+      timeout: optionalText,
+      sort: optionalText,
+      is_deleted: optionalText,
+      is_reclaimed: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false'), Type.Literal('any')])),
+    }),
+    body: Type.Object(
+      {
+        query: optionalText,
+        fields: Type.Optional(Type.Array(text, { maxItems: 100 })),
+        search_cursor: optionalText,
+      },
+      open,
+    ),
+    bodyOptional: true,
+    status: 200,
+    reply: Type.Object({ items: Type.Array(searchItem), limit: Type.Integer(), search_cursor: optionalText }),
+  },
+} as const satisfies Contract
+
+const globalTagging = {
+  listTags: {
+    method: 'GET',
+    path: '/v3/tags',
+    summary: 'Lists the tags of the account, or of one resource',
+    // Asked of nobody but that he be of the account: Global Tagging, "Granting users access to tag resources".
+    action: 'global-search-tagging.tag.list',
+    query: Type.Object({
+      ...tagQuery,
+      attached_to: optionalText,
+      attached_only: Type.Optional(Type.Boolean()),
+      full_data: Type.Optional(Type.Boolean()),
+      order_by_name: Type.Optional(Type.Union([Type.Literal('asc'), Type.Literal('desc')])),
+      offset: Type.Optional(Type.Integer({ minimum: 0 })),
+      limit: Type.Optional(Type.Integer({ minimum: 1 })),
+      timeout: optionalText,
+    }),
+    status: 200,
+    reply: Type.Object({
+      total_count: Type.Integer(),
+      offset: Type.Integer(),
+      limit: Type.Integer(),
+      items: Type.Array(Type.Object({ name: text }, open)),
+    }),
+  },
+  createTag: {
+    method: 'POST',
+    path: '/v3/tags',
+    summary: 'Makes access tags',
+    action: 'global-search-tagging.tag.create-access-tag',
+    query: Type.Object(tagQuery),
+    body: newTags,
+    status: 200,
+    reply: Type.Object({ results: Type.Array(Type.Object({ tag_name: text, is_error: Type.Boolean() })) }),
+  },
+  deleteTagAll: {
+    method: 'DELETE',
+    path: '/v3/tags',
+    summary: 'Deletes the tags of a type that no resource carries',
+    action: 'global-search-tagging.tag.delete-user-tag',
+    query: Type.Object(tagQuery),
+    status: 200,
+    reply: Type.Object({
+      total_count: Type.Integer(),
+      errors: Type.Boolean(),
+      items: Type.Array(Type.Object({ tag_name: text, is_error: Type.Boolean() })),
+    }),
+  },
+  deleteTag: {
+    method: 'DELETE',
+    path: '/v3/tags/{tag_name}',
+    summary: 'Deletes a tag that no resource carries',
+    action: 'global-search-tagging.tag.delete-user-tag',
+    query: Type.Object(tagQuery),
+    status: 200,
+    reply: Type.Object({
+      results: Type.Array(Type.Object({ provider: text, is_error: Type.Boolean(), message: optionalText })),
+    }),
+  },
+  attachTag: {
+    method: 'POST',
+    path: '/v3/tags/attach',
+    summary: 'Attaches tags to resources',
+    action: 'global-search-tagging.tag.attach-user-tag',
+    query: Type.Object({
+      ...tagQuery,
+      replace: Type.Optional(Type.Boolean()),
+      update: Type.Optional(Type.Boolean()),
+    }),
+    body: tagging,
+    status: 200,
+    reply: taggingResults,
+  },
+  detachTag: {
+    method: 'POST',
+    path: '/v3/tags/detach',
+    summary: 'Detaches tags from resources',
+    action: 'global-search-tagging.tag.detach-user-tag',
+    query: Type.Object(tagQuery),
+    body: tagging,
+    status: 200,
+    reply: taggingResults,
+  },
+} as const satisfies Contract
+
+export const resourcesContract = {
+  ...instanceControl,
+  ...groupManagement,
+  ...globalCatalog,
+  ...globalSearch,
+  ...globalTagging,
 } as const satisfies Contract

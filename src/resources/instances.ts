@@ -1,52 +1,48 @@
-// Service instances: rows here, room for keys in the key manager. Creation is two steps, saved between: the row in state
-// `provisioning`, then the key manager's side, then `active`. What a crash leaves in between `finishProvisioning` ends.
+// Service instances that are there: found, listed, changed, locked, deleted. What takes two steps is saved between them,
+// and provisioning.ts has the second ones; how an instance begins is in instance-create.ts.
 
 import type { Clock } from '#base/clock.ts'
-import { formatCrn, parseCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
-import { isUuid, makeUuid } from '#base/id.ts'
+import { makeUuid } from '#base/id.ts'
+import { reclamationMs } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
 import type { Outbox } from '#events/outbox.ts'
-import type { Caller, Context, IamPort, Target } from '#iam/port.ts'
-import type { KmsPort } from '#kms/port.ts'
+import type { Context, Grant, IamPort } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
-import type { Groups } from './groups.ts'
-import { planById, regionOfTarget } from './plans.ts'
+import { guidOf, instanceCrn, instanceEvent, instanceTarget, noInstance, noLocation, operation } from './instance.ts'
+import { parsePlanHistory, printPlanHistory, refusal } from './instance.ts'
+import type { PlainInstanceEvent } from './instance.ts'
+import { changeable, moves } from './instance-state.ts'
+import type { InstanceState } from './instance-state.ts'
+import { locationsOf, planById } from './plans.ts'
 import type { Plan } from './plans.ts'
-import {
-  insertFirstInstance,
-  insertInstance,
-  moveInstance,
-  selectInstance,
-  selectInstances,
-  selectInstancesInState,
-} from './tables.ts'
-import type { InstanceFilter, InstanceRow } from './tables.ts'
+import type { Provisioning } from './provisioning.ts'
+import { insertReclamation } from './tables-reclamations.ts'
+import { changeInstance, selectInstance, selectInstances } from './tables.ts'
+import type { InstanceFilter, InstancePlace, InstanceRow } from './tables.ts'
 
-export interface NewInstance {
-  readonly name: string
-  readonly planId: string
-  readonly target: string
-  readonly resourceGroupId: string
-  readonly parameters: Readonly<Record<string, unknown>>
-  readonly allowCleanup: boolean
+/** What is left out stays as it is. */
+export interface InstancePatch {
+  readonly name?: string
+  readonly parameters?: Readonly<Record<string, unknown>>
+  readonly planId?: string
+  readonly allowCleanup?: boolean
 }
 
-export interface Page {
+export interface InstancePageRequest {
+  readonly filter: InstanceFilter
+  readonly direction: 'asc' | 'desc'
+  readonly after: InstancePlace | null
+  readonly limit: number
+}
+
+export interface InstancePage {
   readonly instances: readonly InstanceRow[]
-  /** The GUID after which the next page begins, or null. */
-  readonly next: string | null
+  /** Where the next page goes on, or null. */
+  readonly next: InstancePlace | null
 }
 
 export type Instances = ReturnType<typeof makeInstances>
-
-export const instanceCrn = (row: InstanceRow): string =>
-  formatCrn({
-    serviceName: row.service_name,
-    location: row.region,
-    accountId: row.account_id,
-    serviceInstance: row.guid,
-  })
 
 export function makeInstances(parts: {
   readonly database: Database
@@ -54,141 +50,171 @@ export function makeInstances(parts: {
   readonly clock: Clock
   readonly random: Random
   readonly iam: IamPort
-  readonly kms: KmsPort
-  readonly groups: Groups
+  readonly region: string
+  readonly provisioning: Provisioning
 }) {
-  const { database, outbox, clock, random, iam, kms, groups } = parts
-
-  async function create(context: Context, request: NewInstance): Promise<InstanceRow> {
-    const { caller } = context
-    const plan = planById(request.planId)
-    if (!plan) throw refusal('resource_plan_id', `no plan ${JSON.stringify(request.planId)} can be provisioned here`)
-    const region = regionOfTarget(request.target, plan)
-    if (!region) throw refusal('target', 'target is neither a region nor a deployment of the plan')
-    const group = await groups.group(caller.accountId, request.resourceGroupId)
-    if (!group) throw refusal('resource_group', 'resource group does not exist in this account')
-
-    const row = newRow(request, plan, region, caller)
-    const grant = await iam.authorize(caller, 'resource-controller.instance.create', targetOf(row))
-    await database.transaction(async (tx) => {
-      await insertInstance(tx, grant, row)
-      await outbox.append(tx, {
-        type: 'resources.instance.created',
-        accountId: row.account_id,
-        initiatorId: caller.iamId,
-        instanceCrn: instanceCrn(row),
-      })
-    })
-    await provision(row)
-    return { ...row, state: 'active' }
-  }
-
-  function newRow(request: NewInstance, plan: Plan, region: string, caller: Caller): InstanceRow {
-    const at = clock.now()
-    return {
-      guid: makeUuid(random),
-      account_id: caller.accountId,
-      name: request.name,
-      service_name: plan.serviceName,
-      plan_id: plan.planId,
-      region,
-      resource_group_id: request.resourceGroupId,
-      state: 'provisioning',
-      parameters: JSON.stringify(request.parameters),
-      allow_cleanup: request.allowCleanup ? 1 : 0,
-      created_at: at,
-      created_by: caller.iamId,
-      updated_at: at,
-      deleted_at: null,
-      deleted_by: null,
-    }
-  }
-
-  async function provision(row: InstanceRow): Promise<void> {
-    await kms.createInstance({
-      id: row.guid,
-      serviceName: 'kms',
-      accountId: row.account_id,
-      region: row.region,
-      resourceGroupId: row.resource_group_id,
-    })
-    const at = clock.now()
-    await database.transaction((tx) => moveInstance(tx, { guid: row.guid, from: 'provisioning', to: 'active', at }))
-  }
-
-  /** Ends what a crash or an unreachable key manager left half done. */
-  async function finishProvisioning(): Promise<void> {
-    for (const row of await selectInstancesInState(database.reads, 'provisioning')) await provision(row)
-  }
+  const { database, outbox, clock, random, iam, provisioning } = parts
 
   async function get(context: Context, id: string): Promise<InstanceRow> {
     const row = await find(context, id)
-    await iam.authorize(context.caller, 'resource-controller.instance.retrieve', targetOf(row))
+    await iam.authorize(context.caller, 'resource-controller.instance.retrieve', instanceTarget(row))
     return row
   }
 
-  async function find(context: Context, id: string): Promise<InstanceRow> {
-    const guid = isUuid(id) ? id : (parseCrn(id)?.serviceInstance ?? '')
-    const row = await selectInstance(database.reads, context.caller.accountId, guid)
-    if (!row) throw new Fault('not_found', 'service instance does not exist in this account')
+  async function find({ caller }: Context, id: string): Promise<InstanceRow> {
+    const guid = guidOf(id)
+    const row = guid === null ? null : await selectInstance(database.reads, caller.accountId, guid)
+    if (!row || (id !== row.guid && id !== instanceCrn(row))) throw noInstance()
     return row
   }
 
-  /** Those that the caller may see. Filtering after the query means that a page may be short of `limit` before the end. */
-  async function list(context: Context, filter: InstanceFilter, after: string | null, limit: number): Promise<Page> {
-    const rows = await selectInstances(database.reads, context.caller.accountId, filter, after, limit + 1)
-    const page = rows.slice(0, limit)
+  /** Those that the caller may see; a page is filled as long as there are any. */
+  async function list(context: Context, request: InstancePageRequest): Promise<InstancePage> {
     const seen: InstanceRow[] = []
-    for (const row of page) {
-      const decision = await iam.decide(context.caller, 'resource-controller.instance.retrieve', targetOf(row))
-      if (decision.permitted) seen.push(row)
+    let { after } = request
+    for (;;) {
+      const limit = request.limit + 1
+      const rows = await selectInstances(database.reads, context.caller.accountId, { ...request, after, limit })
+      for (const row of rows) {
+        if (seen.length === request.limit) return { instances: seen, next: after }
+        after = { createdAt: row.created_at, guid: row.guid }
+        const decision = await iam.decide(context.caller, 'resource-controller.instance.retrieve', instanceTarget(row))
+        if (decision.permitted) seen.push(row)
+      }
+      if (rows.length < limit) return { instances: seen, next: null }
     }
-    return { instances: seen, next: rows.length > limit ? (page.at(-1)?.guid ?? null) : null }
   }
 
-  /** The key manager refuses while keys remain; a removed instance stays readable in state `removed`. */
+  async function update(context: Context, id: string, patch: InstancePatch): Promise<InstanceRow> {
+    const row = await find(context, id)
+    const grant = await iam.authorize(context.caller, 'resource-controller.instance.update', instanceTarget(row))
+    const plan = patch.planId === undefined ? null : newPlan(row, patch.planId)
+    const history = parsePlanHistory(row.plan_history)
+    const set: Partial<InstanceRow> = {
+      ...(patch.name !== undefined && { name: patch.name }),
+      ...(patch.parameters !== undefined && { parameters: JSON.stringify(patch.parameters) }),
+      ...(patch.allowCleanup !== undefined && { allow_cleanup: patch.allowCleanup ? 1 : 0 }),
+      ...(plan && {
+        plan_id: plan.planId,
+        plan_history: printPlanHistory([
+          ...history,
+          { planId: plan.planId, at: clock.now(), by: context.caller.iamId },
+        ]),
+      }),
+      ...operation('update', plan ? 'plan' : 'config'),
+    }
+    await change(context, grant, row, { from: changeable, ifUnlocked: true }, set, 'resources.instance.updated')
+    return await find(context, row.guid)
+  }
+
+  /** The plan that the instance changes to, or null where it has it already. */
+  function newPlan(row: InstanceRow, planId: string): Plan | null {
+    if (planId === row.plan_id) return null
+    const plan = planById(planId)
+    if (plan?.serviceName !== row.service_name) {
+      throw refusal('resource_plan_id', `${JSON.stringify(planId)} is no plan of ${row.service_name}`)
+    }
+    if (!locationsOf(plan, parts.region).includes(row.region)) throw noLocation('resource_plan_id', plan)
+    return plan
+  }
+
+  async function lock(context: Context, id: string): Promise<InstanceRow> {
+    const row = await find(context, id)
+    const grant = await iam.authorize(context.caller, 'resource-controller.instance.lock', instanceTarget(row))
+    const set = { locked: 1, ...operation('lock') }
+    await change(context, grant, row, { from: changeable, ifUnlocked: false }, set, 'resources.instance.locked')
+    return await find(context, row.guid)
+  }
+
+  async function unlock(context: Context, id: string): Promise<InstanceRow> {
+    const row = await find(context, id)
+    const grant = await iam.authorize(context.caller, 'resource-controller.instance.unlock', instanceTarget(row))
+    const set = { locked: 0, ...operation('unlock') }
+    await change(context, grant, row, { from: changeable, ifUnlocked: false }, set, 'resources.instance.unlocked')
+    return await find(context, row.guid)
+  }
+
+  /** Where the plan says so, the instance waits for its reclamation; otherwise it is removed at once. */
   async function remove(context: Context, id: string): Promise<void> {
     const row = await find(context, id)
-    await iam.authorize(context.caller, 'resource-controller.instance.delete', targetOf(row))
-    if (row.state === 'removed') throw new Fault('gone', 'service instance was removed')
-    await kms.deleteInstance(row.guid)
-    await database.transaction(async (tx) => {
-      const at = clock.now()
-      const by = context.caller.iamId
-      if (!(await moveInstance(tx, { guid: row.guid, from: row.state, to: 'removed', at, by }))) return
-      const event = { type: 'resources.instance.deleted', accountId: row.account_id, initiatorId: by } as const
-      await outbox.append(tx, { ...event, instanceCrn: instanceCrn(row) })
-    })
+    const grant = await iam.authorize(context.caller, 'resource-controller.instance.delete', instanceTarget(row))
+    if (planById(row.plan_id)?.isReclaimable) return await scheduleReclamation(context, grant, row)
+    const { from, to } = moves.remove
+    const set = { state: to, ...operation('delete', '', 'in progress') }
+    await change(context, grant, row, { from, ifUnlocked: true }, set, 'resources.instance.removal-requested')
+    await provisioning.finishRemoval(await find(context, row.guid))
   }
 
-  /** The key manager instance that an account of the first run begins with. May be repeated. */
-  async function ensureFirst(
-    first: Pick<
-      InstanceRow,
-      'guid' | 'account_id' | 'name' | 'plan_id' | 'region' | 'resource_group_id' | 'created_by'
-    >,
-  ): Promise<void> {
+  async function scheduleReclamation({ caller }: Context, grant: Grant, row: InstanceRow): Promise<void> {
+    const { from, to } = moves.scheduleReclamation
     const at = clock.now()
-    const fixed = { service_name: 'kms', state: 'provisioning', parameters: '{}', allow_cleanup: 0 }
-    const row: InstanceRow = { ...first, ...fixed, created_at: at, updated_at: at, deleted_at: null, deleted_by: null }
-    await database.transaction(async (tx) => {
-      if (!(await insertFirstInstance(tx, row))) return
-      const event = { type: 'resources.instance.created', accountId: row.account_id } as const
-      await outbox.append(tx, { ...event, instanceCrn: instanceCrn(row) })
+    const by = caller.iamId
+    const targetAt = at + reclamationMs
+    const scheduled = { scheduled_reclaim_at: at, scheduled_reclaim_by: by, updated_at: at, updated_by: by }
+    const set = { ...scheduled, state: to, ...operation('reclamation', 'pending') }
+    const done = await database.transaction(async (tx) => {
+      if (!(await changeInstance(tx, grant, { guid: row.guid, from, ifUnlocked: true }, set))) return false
+      await insertReclamation(tx, grant, {
+        id: makeUuid(random),
+        account_id: row.account_id,
+        instance_guid: row.guid,
+        resource_group_id: row.resource_group_id,
+        target_at: targetAt,
+        created_at: at,
+        created_by: by,
+      })
+      const event = instanceEvent(row, caller, { type: 'resources.instance.reclamation-scheduled', targetAt })
+      await outbox.append(tx, event)
+      return true
     })
-    await provision(row)
+    if (!done) throw await whyNot(row)
   }
 
-  return { create, get, list, remove, finishProvisioning, ensureFirst }
+  /** Resource Controller API, "Cancel the in progress last operation": the instance is removed afterwards. */
+  async function cancel(context: Context, id: string): Promise<InstanceRow> {
+    const row = await find(context, id)
+    const grant = await iam.authorize(context.caller, 'resource-controller.instance.delete', instanceTarget(row))
+    if (row.state !== 'provisioning') throw new Fault('unprocessable', 'no operation of the instance is in progress')
+    const { from, to } = moves.cancelProvisioning
+    const set = { state: to, ...operation('cancel', '', 'in progress') }
+    await change(context, grant, row, { from, ifUnlocked: false }, set, 'resources.instance.removal-requested')
+    await provisioning.finishRemoval(await find(context, row.guid))
+    return await find(context, row.guid)
+  }
+
+  async function change(
+    { caller }: Context,
+    grant: Grant,
+    row: InstanceRow,
+    when: { readonly from: InstanceState; readonly ifUnlocked: boolean },
+    set: Partial<InstanceRow>,
+    type: PlainInstanceEvent,
+  ): Promise<void> {
+    const done = await database.transaction(async (tx) => {
+      const touched = { ...set, updated_at: clock.now(), updated_by: caller.iamId }
+      if (!(await changeInstance(tx, grant, { guid: row.guid, ...when }, touched))) return false
+      await outbox.append(tx, instanceEvent(row, caller, { type }))
+      return true
+    })
+    if (!done) throw await whyNot(row)
+  }
+
+  async function whyNot({ account_id, guid }: InstanceRow): Promise<Fault> {
+    const row = await selectInstance(database.reads, account_id, guid)
+    if (!row) return noInstance()
+    switch (row.state) {
+      case 'removed':
+        return new Fault('gone', 'service instance was removed')
+      case 'pending_reclamation':
+        return new Fault('unprocessable', 'service instance is in reclamation: restore or reclaim it there')
+      case 'active':
+        return row.locked === 1
+          ? new Fault('invalid', 'service instance is locked: unlock it first')
+          : new Fault('conflict', 'service instance was changed by another request')
+      default:
+        return new Fault('conflict', `service instance is ${row.state}: another operation is in progress`)
+    }
+  }
+
+  return { get, list, update, lock, unlock, remove, cancel }
 }
-
-const targetOf = (row: InstanceRow): Target => ({
-  accountId: row.account_id,
-  serviceName: row.service_name,
-  serviceInstance: row.guid,
-  region: row.region,
-  resourceGroupId: row.resource_group_id,
-})
-
-const refusal = (name: string, message: string): Fault =>
-  new Fault('invalid', message, { target: { type: 'field', name } })

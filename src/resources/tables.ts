@@ -1,12 +1,16 @@
-// All SQL of the account layer, one query per function, scoped by account.
+// SQL of resource groups and service instances, one query per function, scoped by account. Reclamations and tags have
+// their own files.
 
 import type { Selectable } from 'kysely'
 import type { Grant } from '#iam/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { ResourceTables } from '#store/schema/resources.ts'
+import type { InstanceState } from './instance-state.ts'
 
 export type GroupRow = Selectable<ResourceTables['resources_group']>
 export type InstanceRow = Selectable<ResourceTables['resources_instance']>
+
+// Groups --------------------------------------------------------------------------------------------------------------
 
 /** For accounts being born: nobody exists yet who could be granted it. */
 export async function insertDefaultGroup(tx: Tx, row: GroupRow): Promise<boolean> {
@@ -14,6 +18,16 @@ export async function insertDefaultGroup(tx: Tx, row: GroupRow): Promise<boolean
     .insertInto('resources_group')
     .values(row)
     .onConflict((c) => c.doNothing())
+    .executeTakeFirst()
+  return (result.numInsertedOrUpdatedRows ?? 0n) > 0n
+}
+
+/** False when the account has a group of that name. */
+export async function insertGroup(tx: Tx, _grant: Grant, row: GroupRow): Promise<boolean> {
+  const result = await tx
+    .insertInto('resources_group')
+    .values(row)
+    .onConflict((c) => c.columns(['account_id', 'name']).doNothing())
     .executeTakeFirst()
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n
 }
@@ -26,6 +40,42 @@ export async function selectGroups(reads: Reads, accountId: string): Promise<rea
     .orderBy('id')
     .execute()
 }
+
+export async function selectGroup(reads: Reads, accountId: string, id: string): Promise<GroupRow | null> {
+  const row = await reads
+    .selectFrom('resources_group')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row ?? null
+}
+
+export async function updateGroup(
+  tx: Tx,
+  _grant: Grant,
+  id: string,
+  set: Pick<GroupRow, 'name' | 'state' | 'updated_at'>,
+): Promise<void> {
+  await tx.updateTable('resources_group').set(set).where('id', '=', id).execute()
+}
+
+export async function deleteGroup(tx: Tx, _grant: Grant, id: string): Promise<void> {
+  await tx.deleteFrom('resources_group').where('id', '=', id).execute()
+}
+
+/** How many instances lie in the group that are not removed for good. */
+export async function countInstancesOfGroup(reads: Reads, groupId: string): Promise<number> {
+  const row = await reads
+    .selectFrom('resources_instance')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('resource_group_id', '=', groupId)
+    .where('state', '!=', 'removed')
+    .executeTakeFirstOrThrow()
+  return Number(row.count)
+}
+
+// Instances -----------------------------------------------------------------------------------------------------------
 
 export async function insertInstance(tx: Tx, _grant: Grant, row: InstanceRow): Promise<void> {
   await tx.insertInto('resources_instance').values(row).execute()
@@ -41,25 +91,31 @@ export async function insertFirstInstance(tx: Tx, row: InstanceRow): Promise<boo
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n
 }
 
-/** True when the instance was in `from`: the one who moves it is the one who tells of it. */
-export async function moveInstance(
+type InstanceChange = Partial<Omit<InstanceRow, 'guid' | 'account_id'>>
+
+/** What a caller asks for. True when the instance was in `from` and, if that matters, not locked. */
+export const changeInstance = (
   tx: Tx,
-  change: {
-    readonly guid: string
-    readonly from: string
-    readonly to: string
-    readonly at: number
-    readonly by?: string
-  },
+  _grant: Grant,
+  which: { readonly guid: string; readonly from: InstanceState; readonly ifUnlocked: boolean },
+  set: InstanceChange,
+): Promise<boolean> => update(tx, which, set)
+
+/** The second half of a change that was asked for and granted. True for the one who made it. */
+export const finishInstance = (
+  tx: Tx,
+  which: { readonly guid: string; readonly from: InstanceState },
+  set: InstanceChange,
+): Promise<boolean> => update(tx, { ...which, ifUnlocked: false }, set)
+
+async function update(
+  tx: Tx,
+  { guid, from, ifUnlocked }: { guid: string; from: InstanceState; ifUnlocked: boolean },
+  set: InstanceChange,
 ): Promise<boolean> {
-  const gone = change.to === 'removed' ? { deleted_at: change.at, deleted_by: change.by ?? '' } : {}
-  const result = await tx
-    .updateTable('resources_instance')
-    .set({ state: change.to, updated_at: change.at, ...gone })
-    .where('guid', '=', change.guid)
-    .where('state', '=', change.from)
-    .executeTakeFirst()
-  return result.numUpdatedRows > 0n
+  let query = tx.updateTable('resources_instance').set(set).where('guid', '=', guid).where('state', '=', from)
+  if (ifUnlocked) query = query.where('locked', '=', 0)
+  return (await query.executeTakeFirst()).numUpdatedRows > 0n
 }
 
 export async function selectInstance(reads: Reads, accountId: string, guid: string): Promise<InstanceRow | null> {
@@ -72,8 +128,20 @@ export async function selectInstance(reads: Reads, accountId: string, guid: stri
   return row ?? null
 }
 
-export async function selectInstancesInState(reads: Reads, state: string): Promise<readonly InstanceRow[]> {
+/** Of all accounts, for the consumer that finishes what is half done. */
+export async function selectInstancesInState(reads: Reads, state: InstanceState): Promise<readonly InstanceRow[]> {
   return await reads.selectFrom('resources_instance').selectAll().where('state', '=', state).orderBy('guid').execute()
+}
+
+/** Those that search shows: all that are not removed for good. */
+export async function selectLivingInstances(reads: Reads, accountId: string): Promise<readonly InstanceRow[]> {
+  return await reads
+    .selectFrom('resources_instance')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('state', '!=', 'removed')
+    .orderBy('guid')
+    .execute()
 }
 
 export interface InstanceFilter {
@@ -82,24 +150,49 @@ export interface InstanceFilter {
   readonly resourceGroupId?: string
   readonly planId?: string
   readonly serviceName?: string
-  readonly state?: string
+  readonly states: readonly string[]
+  readonly updatedFrom?: number
+  readonly updatedTo?: number
 }
 
-/** Ordered by GUID. `after` is the last one of the page before. Removed instances appear only where their state is asked for. */
+/** In order of creation; GUIDs settle the order of what was made in the same millisecond. */
+export interface InstancePlace {
+  readonly createdAt: number
+  readonly guid: string
+}
+
 export async function selectInstances(
   reads: Reads,
   accountId: string,
-  filter: InstanceFilter,
-  after: string | null,
-  limit: number,
+  page: {
+    readonly filter: InstanceFilter
+    readonly direction: 'asc' | 'desc'
+    readonly after: InstancePlace | null
+    readonly limit: number
+  },
 ): Promise<readonly InstanceRow[]> {
+  const { filter, direction, after } = page
   let query = reads.selectFrom('resources_instance').selectAll().where('account_id', '=', accountId)
   if (filter.guid !== undefined) query = query.where('guid', '=', filter.guid)
   if (filter.name !== undefined) query = query.where('name', '=', filter.name)
   if (filter.resourceGroupId !== undefined) query = query.where('resource_group_id', '=', filter.resourceGroupId)
   if (filter.planId !== undefined) query = query.where('plan_id', '=', filter.planId)
   if (filter.serviceName !== undefined) query = query.where('service_name', '=', filter.serviceName)
-  query = filter.state === undefined ? query.where('state', '!=', 'removed') : query.where('state', '=', filter.state)
-  if (after !== null) query = query.where('guid', '>', after)
-  return await query.orderBy('guid').limit(limit).execute()
+  if (filter.updatedFrom !== undefined) query = query.where('updated_at', '>=', filter.updatedFrom)
+  if (filter.updatedTo !== undefined) query = query.where('updated_at', '<=', filter.updatedTo)
+  if (after !== null) {
+    const beyond = direction === 'asc' ? '>' : '<'
+    query = query.where((e) =>
+      e.or([
+        e('created_at', beyond, after.createdAt),
+        e.and([e('created_at', '=', after.createdAt), e('guid', beyond, after.guid)]),
+      ]),
+    )
+  }
+  return await query
+    .where('state', 'in', filter.states)
+    .orderBy('created_at', direction)
+    .orderBy('guid', direction)
+    .limit(page.limit)
+    .execute()
 }

@@ -1,6 +1,7 @@
 // Brings a database to the newest schema. Migrations are numbered, run once each, in order, each in a transaction, and
 // never change after a release; a database that has migrations we do not know is newer than this program and is refused.
 
+import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import type { Migration } from 'kysely/migration'
@@ -20,10 +21,13 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0005-vpc': vpc,
 }
 
+/** All of them in one transaction: a crash leaves the schema of before. Calls for the connection to itself. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
   const provider = { getMigrations: () => Promise.resolve({ ...migrations }) }
-  const migrator = new Migrator({ db: database, provider })
-  const { error } = await migrator.migrateToLatest()
-  if (error)
-    throw new Fault('unavailable', 'database could not be brought to the schema of this version', { cause: error })
+  await sql`begin immediate`.execute(database)
+  // The migrator itself begins none on SQLite, although SQLite's DDL is transactional.
+  const { error } = await new Migrator({ db: database, provider }).migrateToLatest()
+  if (!error) return void (await sql`commit`.execute(database))
+  await sql`rollback`.execute(database)
+  throw new Fault('unavailable', 'database could not be brought to the schema of this version', { cause: error })
 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { sql } from 'kysely'
 import { holdDataFolder } from './data-folder.ts'
 import { readMeta, writeMeta } from './meta.ts'
 import { openSqlite } from './sqlite.ts'
@@ -94,4 +96,36 @@ test('holdDataFolder() refuses a folder that is held', (t) => {
   assert.throws(() => holdDataFolder(path), /in use by another process/)
   held.release()
   holdDataFolder(path).release()
+})
+
+test('a migration that does not come to its end leaves the schema of before', async (t) => {
+  const path = join(folder(t), 'db')
+  const foreign = new DatabaseSync(path)
+  // The last migration will stumble over it, after all the others have done their part.
+  foreign.exec('create table vpc_volume (x)')
+  await assert.rejects(openSqlite(path), /could not be brought to the schema/)
+  const tables = foreign.prepare("select name from sqlite_master where type = 'table'").all()
+  assert.deepEqual(
+    tables.map((row) => row['name']),
+    ['vpc_volume'],
+  )
+  foreign.exec('drop table vpc_volume')
+  foreign.close()
+  await open(t, path)
+})
+
+test('a full disk is said as such, and the next transaction can go on', async (t) => {
+  const path = join(folder(t), 'db')
+  const database = await open(t, path)
+  const limit = async (pages: number): Promise<void> => {
+    await database.transaction((tx) => sql`pragma max_page_count = ${sql.lit(pages)}`.execute(tx))
+  }
+  await limit(1)
+  const large = new Uint8Array(1024 * 1024)
+  await assert.rejects(
+    database.transaction((tx) => writeMeta(tx, 'name', large)),
+    { name: 'Fault', code: 'unavailable', message: 'the disk of the database is full' },
+  )
+  await limit(1_000_000)
+  await database.transaction((tx) => writeMeta(tx, 'name', large))
 })

@@ -23,7 +23,9 @@ function driver(path: string, readOnly: boolean): SqliteDatabase {
   const prepared = (text: string): StatementSync => {
     let statement = statements.get(text)
     if (!statement) {
-      statement = connection.prepare(text)
+      // A tool beside the server may write too: a transaction waits at its beginning, since one that began by reading
+      // and then finds that another has written cannot go on (SQLite, "Write-Ahead Logging", SQLITE_BUSY_SNAPSHOT).
+      statement = connection.prepare(text === 'begin' && !readOnly ? 'begin immediate' : text)
       // Generated texts differ only in the length of lists, but nothing bounds those.
       if (statements.size >= preparedStatementsMax) statements.clear()
       statements.set(text, statement)
@@ -34,6 +36,8 @@ function driver(path: string, readOnly: boolean): SqliteDatabase {
   return {
     close: () => connection.close(),
     prepare(text) {
+      // After some failures (a full disk) SQLite has rolled back by itself, and the failure is what must be heard of.
+      if (text === 'rollback' && !connection.isTransaction) return nothing
       const statement = prepared(text)
       return {
         reader: statement.columns().length > 0,
@@ -43,6 +47,13 @@ function driver(path: string, readOnly: boolean): SqliteDatabase {
       }
     },
   }
+}
+
+const nothing = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
 }
 
 /** Kysely hands over what the queries were given; the schema's types admit only these. */
@@ -72,7 +83,7 @@ export async function openSqlite(path: string): Promise<Database> {
     reads: reader,
     async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
       if (closed) throw new Fault('unavailable', 'the database is closed')
-      const result = await inLine(() => writer.transaction().execute(work))
+      const result = await inLine(() => writer.transaction().execute(work).catch(storageFault))
       for (const listener of listeners) listener()
       return result
     },
@@ -88,6 +99,28 @@ export async function openSqlite(path: string): Promise<Database> {
     },
   }
 }
+
+/** A database file that is only looked at: a copy, or one that a server is at work on. */
+export function openSqliteReads(path: string): { readonly reads: Kysely<Schema> } & AsyncDisposable {
+  const reads = connect(path, true)
+  return { reads, [Symbol.asyncDispose]: () => reads.destroy() }
+}
+
+/** A disk that has no room, or fails, is the operator's matter and a fault; everything else goes on as it is. */
+function storageFault(error: unknown): never {
+  const code = error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : 0
+  // The low byte is the primary code (SQLite, "Result and Error Codes").
+  const sentence = storageSentences.get(code & 0xff)
+  if (sentence === undefined) throw error
+  throw new Fault('unavailable', sentence, { cause: error })
+}
+
+const storageSentences: ReadonlyMap<number, string> = new Map([
+  [5, 'the database is held by another process'],
+  [8, 'the database cannot be written'],
+  [10, 'the disk of the database fails'],
+  [13, 'the disk of the database is full'],
+])
 
 function connect(path: string, readOnly: boolean): Kysely<Schema> {
   try {

@@ -7,9 +7,11 @@ import { Fault } from '#base/fault.ts'
 import { connectionSecretMs } from '#base/limits.ts'
 import type { Connection } from '#disk/port.ts'
 import type { Context, Grant } from '#iam/port.ts'
-import { attachmentNotFound, volumeGrant } from './attachments.ts'
+import { volumeGrant } from './attached-volume.ts'
+import { attachmentNotFound } from './attachments.ts'
 import type { AttachmentView } from './instance.ts'
-import { instanceGrant } from './instances.ts'
+import { instanceGrant } from './instance-grants.ts'
+import { isServed } from './instance-state.ts'
 import type { VpcParts } from './parts.ts'
 import { withdrawIfEnded } from './reconcile-exports.ts'
 import { readAttachment } from './tables-attachments.ts'
@@ -17,7 +19,7 @@ import type { UpdateInstance } from './tables-instances.ts'
 import { readServingVolume, readVolume } from './tables-volumes.ts'
 import { volumeSpec } from './volume.ts'
 import type { Volume } from './volume.ts'
-import { keyReason, statusOf } from './volume-state.ts'
+import { keyReason, mayInStatus, statusOf } from './volume-state.ts'
 
 export type Connections = ReturnType<typeof makeConnections>
 
@@ -40,7 +42,8 @@ export function makeConnections(parts: VpcParts) {
       }
       const volume = await readVolume(database.reads, leave.volume)
       if (!volume || attachment.status === 'detaching') throw attachmentNotFound(id)
-      if (statusOf(volume) !== 'available') throw notServing(volume)
+      if (!isServed(attachment.instance.status)) throw notRunning(attachment)
+      if (!mayInStatus('connect', statusOf(volume))) throw notServing(volume)
 
       await disk.addExport({ attachmentId: attachment.id, volume: volumeSpec(volume) })
       if (await withdrawIfEnded(parts, attachment)) throw attachmentNotFound(id)
@@ -69,6 +72,10 @@ export function makeConnections(parts: VpcParts) {
     })
   }
 }
+
+/** A machine that is off has no disks: what it was lent was given back. */
+const notRunning = ({ instance }: AttachmentView): Fault =>
+  new Fault('conflict', `instance ${instance.id} is ${instance.status}: start it to connect to its volumes`)
 
 function notServing(volume: Volume): Fault {
   const status = statusOf(volume)

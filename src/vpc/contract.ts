@@ -2,6 +2,8 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
+import { machineContract } from './contract-machines.ts'
+import { networkContract } from './contract-network.ts'
 import {
   attachmentCollection,
   attachmentPrototype,
@@ -221,7 +223,13 @@ const instances = {
   },
 } as const satisfies Contract
 
-export const vpcContract = { ...geography, ...volumes, ...instances } as const satisfies Contract
+export const vpcContract = {
+  ...geography,
+  ...volumes,
+  ...machineContract,
+  ...instances,
+  ...networkContract,
+} as const satisfies Contract
 
 /**
  * Ours: IBM's hypervisors connect by themselves, whoever runs his own machine has to be told how. No version, no

@@ -9,8 +9,9 @@ import type { VpcParts } from './parts.ts'
 import { keysInUse, noteStanding } from './tables-work.ts'
 import type { KeyInUse } from './tables-work.ts'
 import { blockStorageOf } from './volume.ts'
+import type { Volume } from './volume.ts'
 import { statusEvent } from './volume-event.ts'
-import { statusOf } from './volume-state.ts'
+import { keyedPhases, statusOf } from './volume-state.ts'
 
 export async function followKeys(parts: VpcParts): Promise<void> {
   let after: Pick<KeyInUse, 'keyCrn' | 'accountId'> = { keyCrn: '', accountId: '' }
@@ -32,12 +33,21 @@ export async function followKeys(parts: VpcParts): Promise<void> {
 const isNoted = ({ standings }: KeyInUse, standing: KeyStanding): boolean =>
   standings.every((noted) => noted === standing)
 
-/** Only a change of what readers see is an event: not of volumes on their way in or out, not from usable to expired. */
-async function follow(parts: VpcParts, key: KeyInUse, standing: KeyStanding): Promise<void> {
+/** Only a change of what readers see is an event: not of volumes on their way out, not from usable to expired. */
+export async function follow(
+  parts: VpcParts,
+  key: Pick<KeyInUse, 'accountId' | 'keyCrn'>,
+  standing: KeyStanding,
+): Promise<void> {
   await parts.database.transaction(async (tx) => {
-    for (const { before, now } of await noteStanding(tx, key, parts.region, standing)) {
-      const served = statusOf(before) === 'available' && statusOf(now) === 'available'
-      if (now.phase === 'formatted' && !served) await parts.outbox.append(tx, statusEvent(now))
+    const { accountId, keyCrn } = key
+    const changes = await noteStanding(tx, { accountId, keyCrn, region: parts.region }, standing, parts.clock.now())
+    for (const { before, now } of changes) {
+      const served = !isUnusable(before) && !isUnusable(now)
+      if (isKeyed(now) && !served) await parts.outbox.append(tx, statusEvent(now))
     }
   })
 }
+
+const isUnusable = (volume: Volume): boolean => statusOf(volume) === 'unusable'
+const isKeyed = ({ phase }: Volume): boolean => keyedPhases.some((one) => one === phase)

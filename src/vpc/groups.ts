@@ -2,11 +2,12 @@
 
 import { Fault } from '#base/fault.ts'
 import type { ResourceGroup, ResourcesPort } from '#resources/port.ts'
+import type { Kind } from './targets.ts'
 
 /** The group that a new resource shall lie in: the one named, or the account's default. */
 export async function groupForNew(
   resources: ResourcesPort,
-  kind: 'volume' | 'instance',
+  kind: Kind,
   accountId: string,
   id: string | null,
 ): Promise<ResourceGroup> {

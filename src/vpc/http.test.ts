@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accountC } from './testing/fakes.ts'
+import { providerAccountId, providerInstanceId } from '#base/provider.ts'
+import { accountB, accountC } from './testing/fakes.ts'
 import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
 import type { World } from './testing/world.ts'
 
@@ -11,6 +12,10 @@ const errorOf = ({
   status: number
   body: { errors: { code: string; target?: { name: string } }[] }
 }) => [status, body.errors[0]?.code, body.errors[0]?.target?.name]
+
+const providerKeyOfB = keyOfA
+  .replace('a/' + 'a'.repeat(32), `a/${providerAccountId}`)
+  .replace(/:[^:]*:key:.*$/, `:${providerInstanceId(accountB)}:key:${providerInstanceId(accountB)}`)
 
 const createVolume = async (world: World, more: Record<string, unknown> = {}) => {
   const { status, body } = await world.call('POST', '/v1/volumes', { body: volumeBody(more) })
@@ -136,7 +141,8 @@ test('what is wrong with a request is said by code and field', async () => {
     [{ zone: undefined }, 400, 'validation_required_field', 'zone'],
     [{ resource_group: { id: 'nowhere' } }, 400, 'volume_resource_group_not_found', 'resource_group.id'],
     [{ user_tags: ['no,comma'] }, 400, 'bad_field', 'user_tags'],
-    [{ encryption_key: undefined }, 501, 'not_implemented', 'encryption_key'],
+    [{ allowed_use: { instance: 'true' } }, 400, 'bad_field', 'allowed_use'],
+    [{ encryption_key: { crn: providerKeyOfB } }, 400, 'volume_crn_invalid', 'encryption_key.crn'],
     [{ source_snapshot: { id: 'r006-x' } }, 501, 'not_implemented', 'source_snapshot'],
     [{ encryption_keys: {} }, 400, 'invalid_request_field', 'encryption_keys'],
   ]
@@ -253,11 +259,6 @@ test('a volume takes a new name and tags, the tags only by ETag', async () => {
   const tagged = await world.call('PATCH', path, { body, headers: { 'if-match': etag } })
   assert.deepEqual(tagged.body.user_tags, ['a', 'env:test'])
   assert.equal((await world.call('PATCH', path, { body, headers: { 'if-match': etag } })).status, 412)
-  assert.deepEqual(errorOf(await world.call('PATCH', path, { body: { capacity: 40 } })), [
-    501,
-    'not_implemented',
-    'capacity',
-  ])
 })
 
 test('an attachment: made, served, shown from both ends, and ended', async () => {
@@ -307,8 +308,8 @@ test('the rules of attaching', async () => {
   assert.deepEqual(errorOf(await attach(elsewhere.id)), [400, 'zone_inconsistency', 'volume'])
   const pending = await world.call('POST', '/v1/volumes', { body: volumeBody() })
   assert.deepEqual(errorOf(await attach(pending.body.id)), [409, 'volume_status_not_available', undefined])
-  const prototype = await world.call('POST', path, { body: { volume: volumeBody() } })
-  assert.equal(prototype.status, 501)
+  const mixed = await world.call('POST', path, { body: { volume: { id: pending.body.id, capacity: 10 } } })
+  assert.deepEqual(errorOf(mixed), [400, 'validation_only_one', 'volume'])
   await world.pass()
 
   const [first, second] = await Promise.all([attach(pending.body.id), attach(pending.body.id)])
@@ -329,11 +330,13 @@ test('a name is had by exactly one of those who ask for it at once', async () =>
   assert.equal(world.disk.images.size, 1)
 })
 
-test('an instance is a record: what would make a machine is refused, flagged volumes go with it', async () => {
+test('an instance is a record: what would place a machine is refused, flagged volumes go with it', async () => {
   await using world = await makeWorld()
   const zone = { name: 'us-south-3' }
-  const boot = await world.call('POST', '/v1/instances', { body: { zone, image: { id: 'x' } } })
-  assert.deepEqual(errorOf(boot), [501, 'not_implemented', 'image'])
+  const unknown = await world.call('POST', '/v1/instances', { body: { zone, image: { id: 'x' } } })
+  assert.deepEqual(errorOf(unknown), [400, 'validation_invalid_ref', 'image'])
+  const placed = await world.call('POST', '/v1/instances', { body: { zone, placement_target: { id: 'x' } } })
+  assert.deepEqual(errorOf(placed), [501, 'not_implemented', 'placement_target'])
   const instance = await createInstance(world)
   const flagged = await createVolume(world)
   const kept = await createVolume(world)

@@ -5,6 +5,7 @@ import { formatCrn } from '#base/crn.ts'
 import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
+import type { Kind } from './targets.ts'
 
 /** The prefixes that IBM Cloud's regions use. */
 const regionPrefixes: Readonly<Record<string, string>> = {
@@ -44,9 +45,14 @@ export const volumeIdText = (text: string): VolumeId => text as VolumeId
 export const instanceIdText = (text: string): InstanceId => text as InstanceId
 export const attachmentIdText = (text: string): AttachmentId => text as AttachmentId
 
+/** For what has an id of its region, such as a VPC, and for what has one of its zone, such as a subnet. */
+export const makeRegionalId = (random: Random, region: string): string => `${regionPrefix(region)}-${makeUuid(random)}`
+export const makeZonalId = (random: Random, zone: string): string => `${zonePrefix(zone)}-${makeUuid(random)}`
+
+/** `location` is the zone of what has one, else the region. */
 export const vpcCrn = (
-  resourceType: 'volume' | 'instance',
-  place: { readonly accountId: string; readonly zone: string },
+  resourceType: Kind | 'image',
+  place: { readonly accountId: string; readonly location: string },
   id: string,
 ): string =>
-  formatCrn({ serviceName: 'is', location: place.zone, accountId: place.accountId, resourceType, resource: id })
+  formatCrn({ serviceName: 'is', location: place.location, accountId: place.accountId, resourceType, resource: id })

@@ -3,7 +3,8 @@
 // it.
 
 import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
-import type { AttachmentStatus } from '#store/schema/vpc.ts'
+import type { AttachmentStatus, InstanceStatus } from '#store/schema/vpc.ts'
+import type { VolumeTruth } from './volume-state.ts'
 
 export interface Instance {
   readonly id: InstanceId
@@ -14,8 +15,36 @@ export interface Instance {
   readonly crn: string
   readonly resourceGroupId: string
   readonly profile: string
-  readonly status: 'running' | 'deleting'
+  readonly status: InstanceStatus
+  readonly vpcId: string | null
+  readonly imageId: string | null
+  readonly settings: InstanceSettings
+  readonly revision: number
   readonly createdAt: number
+}
+
+/** What a client sets of the machine and reads again; whoever runs the machine heeds it. */
+export interface InstanceSettings {
+  readonly keyIds: readonly string[]
+  readonly metadataService: {
+    readonly enabled: boolean
+    readonly protocol: 'http' | 'https'
+    readonly response_hop_limit: number
+  }
+  readonly availabilityPolicy: { readonly host_failure: 'restart' | 'stop'; readonly preemption: 'stop' | 'delete' }
+  /** Null where the client leaves it to the profile. */
+  readonly totalVolumeBandwidthMbps: number | null
+  readonly volumeBandwidthQosMode: 'pooled' | 'weighted'
+  readonly enableSecureBoot: boolean
+}
+
+export const defaultSettings: InstanceSettings = {
+  keyIds: [],
+  metadataService: { enabled: false, protocol: 'http', response_hop_limit: 1 },
+  availabilityPolicy: { host_failure: 'restart', preemption: 'stop' },
+  totalVolumeBandwidthMbps: null,
+  volumeBandwidthQosMode: 'weighted',
+  enableSecureBoot: false,
 }
 
 export interface Attachment {
@@ -24,6 +53,7 @@ export interface Attachment {
   readonly instanceId: InstanceId
   readonly volumeId: VolumeId
   readonly name: string
+  readonly type: 'boot' | 'data'
   /** Whether the volume is deleted with the instance. */
   readonly deleteVolume: boolean
   readonly status: AttachmentStatus
@@ -32,8 +62,13 @@ export interface Attachment {
 
 /** The two ends of an attachment as the other end refers to them. */
 export interface AttachmentEnds {
-  readonly instance: { readonly crn: string; readonly id: InstanceId; readonly name: string }
-  readonly volume: {
+  readonly instance: {
+    readonly crn: string
+    readonly id: InstanceId
+    readonly name: string
+    readonly status: InstanceStatus
+  }
+  readonly volume: VolumeTruth & {
     readonly crn: string
     readonly id: VolumeId
     readonly name: string

@@ -1,116 +1,140 @@
 // Instances, as requests reach them: records of machines that their users run themselves, so that volumes can be
-// attached.
+// attached. How one comes to be is instance-create.ts; what becomes of it in the background reconcile-instances.ts.
 
 import type { Static } from 'typebox'
+import { rfc3339 } from '#base/clock.ts'
+import { reply } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
-import { instancesPerAccountMax } from '#base/limits.ts'
+import { makeUuid } from '#base/id.ts'
 import type { Context } from '#iam/port.ts'
-import { groupForNew, groupNames } from './groups.ts'
+import { groupNames } from './groups.ts'
 import { nameOf } from './identity.ts'
-import { makeInstanceId, vpcCrn } from './ids.ts'
 import type { Instance } from './instance.ts'
-import { instanceView } from './instance-reply.ts'
-import { instancePrototypeNotYet } from './instance-schemas.ts'
-import type { instancePrototype, instanceQuery } from './instance-schemas.ts'
-import { checkName, makeName, nameDrawsMax } from './names.ts'
+import { instancesAround, interfacesOf } from './instance-around.ts'
+import { createInstance, instanceNameTaken } from './instance-create.ts'
+import { instanceGrant, instanceNotFound } from './instance-grants.ts'
+import { checkProfile, planInstance, settingsFrom } from './instance-prototype.ts'
+import { instanceEtag, instanceHref, instanceView, startReason } from './instance-reply.ts'
+import { instancePatchNotYet } from './instance-schemas.ts'
+import type { actionPrototype, instancePatch, instancePrototype, instanceQuery } from './instance-schemas.ts'
+import { instanceAllowedIn } from './instance-state.ts'
+import { checkName } from './names.ts'
+import { networkAttachmentView, nicView } from './network-reply.ts'
 import { refuseNotYet } from './not-yet.ts'
 import { pageLinks, pageOf } from './page.ts'
 import type { VpcParts } from './parts.ts'
 import { finishInstance } from './reconcile-exports.ts'
-import { checkZone } from './regions.ts'
+import { proceedInstance } from './reconcile-instances.ts'
+import { keyReference } from './ssh-keys.ts'
 import { readAttachments, requestDetach } from './tables-attachments.ts'
 import {
-  countInstances,
-  insertInstance,
-  locateInstance,
+  beginAction,
+  isInstanceNameTaken,
   locateInstances,
   readInstance,
   readInstances,
   requestInstanceDeletion,
+  updateInstance,
 } from './tables-instances.ts'
-import type { CreateInstance, ReadInstance } from './tables-instances.ts'
-import { grantsFor, newTarget, targetOf, visibleOf } from './targets.ts'
-
-/** VPC API, "InstancePrototype": the default profile, which here only names what the user's machine is like. */
-const defaultProfile = 'bxf-2x8'
+import type { InstancePatch, ReadInstance, UpdateInstance } from './tables-instances.ts'
+import { referredRecords } from './tables-records.ts'
+import { grantsFor, visibleOf } from './targets.ts'
 
 export type Instances = ReturnType<typeof makeInstances>
 
 export function makeInstances(parts: VpcParts) {
   const { database, iam, outbox, region } = parts
+  const { reads } = database
 
-  async function views(context: Context, instances: readonly Instance[], grants: readonly ReadInstance[]) {
+  async function views(context: Context, instances: readonly Instance[]) {
     const names = await groupNames(parts.resources, instances)
-    const attachments = await readAttachments(database.reads, grants)
-    return instances.map((instance) =>
-      instanceView(context.baseUrl, instance, {
-        groupNames: names,
-        attachments: attachments.filter((attachment) => attachment.instanceId === instance.id),
-      }),
-    )
+    const around = await instancesAround(reads, context.caller.accountId, instances)
+    return instances.map((one) => instanceView(context.baseUrl, one, { ...around(one), groupNames: names }))
   }
 
-  async function insert(context: Context, grant: CreateInstance, wanted: Wanted): Promise<Instance> {
-    for (let draw = 0; draw < nameDrawsMax; draw++) {
-      const instance = draft(parts, grant, wanted)
-      const { accountId, crn: instanceCrn } = instance
-      const inserted = await database.transaction(async (tx) => {
-        if ((await countInstances(tx, grant, region)) >= instancesPerAccountMax) throw quotaReached()
-        if (!(await insertInstance(tx, grant, instance))) return false
-        const initiatorId = context.caller.iamId
-        await outbox.append(tx, { type: 'vpc.instance.created', accountId, initiatorId, instanceCrn })
-        return true
-      })
-      if (inserted) return instance
-      if (wanted.name !== null) throw nameTaken(wanted.name)
-    }
-    throw new Fault('unavailable', 'no free name was found for the instance')
+  async function answer(context: Context, instance: Instance) {
+    const [view] = await views(context, [instance])
+    if (!view) throw instanceNotFound(instance.id)
+    return reply(view, { etag: instanceEtag(instance) })
+  }
+
+  async function read(grant: ReadInstance | UpdateInstance, id: string): Promise<Instance> {
+    const instance = await readInstance(reads, grant)
+    if (!instance) throw instanceNotFound(id)
+    return instance
+  }
+
+  async function interfaceOf(context: Context, instanceId: string, id: string) {
+    await instanceGrant(parts, context, 'is.instance.instance.read', instanceId)
+    const found = (await interfacesOf(reads, context.caller.accountId, [instanceId])).find(({ nic }) => nic.id === id)
+    if (!found)
+      throw new Fault('not_found', `network interface with id ${JSON.stringify(id.slice(0, 64))} is not found`)
+    return found
   }
 
   return {
     async create(context: Context, body: Static<typeof instancePrototype>) {
-      const { accountId } = context.caller
-      const wanted = parseInstancePrototype(body, region)
-      const group = await groupForNew(parts.resources, 'instance', accountId, body.resource_group?.id ?? null)
-      const place = newTarget('instance', { accountId, region, resourceGroupId: group.id })
-      const grant = await iam.authorize(context.caller, 'is.instance.instance.create', place)
-      const instance = await insert(context, grant, { ...wanted, resourceGroupId: group.id })
-      const around = { groupNames: new Map([[group.id, group.name]]), attachments: [] }
-      return instanceView(context.baseUrl, instance, around)
+      return await answer(context, await createInstance(parts, context, await planInstance(parts, context, body)))
     },
 
     async list(context: Context, query: Static<typeof instanceQuery>) {
       const { caller } = context
       const action = 'is.instance.instance.list'
       const group = query['resource_group.id']
-      const matching = (await locateInstances(database.reads, caller.accountId, region)).filter(
+      const vpc = query['vpc.id'] ?? query['vpc.crn']?.split(':').at(-1)
+      const matching = (await locateInstances(reads, caller.accountId, region)).filter(
         (instance) =>
           (query.name === undefined || instance.name === query.name) &&
-          (group === undefined || instance.resourceGroupId === group),
+          (group === undefined || instance.resourceGroupId === group) &&
+          (vpc === undefined || instance.vpcId === vpc),
       )
       const visible = await visibleOf(iam, { caller, action, kind: 'instance', region }, matching)
       const page = pageOf(visible, query)
       const grants = await grantsFor(iam, caller, action, 'instance', page.items)
-      const instances = await readInstances(database.reads, grants)
       const { version: _version, generation: _generation, ...filters } = query
       return {
         ...pageLinks(page, `${context.baseUrl}/v1/instances`, filters),
-        instances: await views(context, instances, grants),
+        instances: await views(context, await readInstances(reads, grants)),
       }
     },
 
     async get(context: Context, id: string) {
-      const grant = await instanceGrant(parts, context, 'is.instance.instance.read', id)
-      const instance = await readInstance(database.reads, grant)
-      const [view] = instance ? await views(context, [instance], [grant]) : []
-      if (!view) throw instanceNotFound(id)
-      return view
+      return await answer(context, await read(await instanceGrant(parts, context, 'is.instance.instance.read', id), id))
+    },
+
+    async update(context: Context, id: string, body: Static<typeof instancePatch>, ifMatch: string | undefined) {
+      refuseNotYet(body, instancePatchNotYet)
+      const name = body.name === undefined ? undefined : checkName(body.name)
+      const profile = body.profile === undefined ? undefined : checkProfile(nameOf(body.profile, 'profile'))
+      const grant = await instanceGrant(parts, context, 'is.instance.instance.update', id)
+      const instance = await database.transaction(async (tx) => {
+        const before = await readInstance(tx, grant)
+        if (!before) throw instanceNotFound(id)
+        checkEtag(before, ifMatch)
+        if (profile !== undefined && profile !== before.profile && before.status !== 'stopped') throw notStopped(before)
+        if (name !== undefined && (await isInstanceNameTaken(tx, before, name))) throw instanceNameTaken(name)
+        const patch: InstancePatch = {
+          settings: settingsFrom(body, before.settings, profile ?? before.profile),
+          ...(name !== undefined && { name }),
+          ...(profile !== undefined && { profile }),
+        }
+        if (Object.keys(body).length === 0) return before
+        const after = await updateInstance(tx, grant, before.revision, patch)
+        if (!after) throw wrongStatus('updated', before)
+        const { accountId, crn: instanceCrn } = after
+        const initiatorId = context.caller.iamId
+        await outbox.append(tx, { type: 'vpc.instance.updated', accountId, initiatorId, instanceCrn })
+        return after
+      })
+      return await answer(context, instance)
     },
 
     /** Volumes that are flagged go with it, by the leave that was asked for when they were attached. */
-    async remove(context: Context, id: string): Promise<void> {
+    async remove(context: Context, id: string, ifMatch: string | undefined): Promise<void> {
       const grant = await instanceGrant(parts, context, 'is.instance.instance.delete', id)
       const instance = await database.transaction(async (tx) => {
+        const before = await readInstance(tx, grant)
+        if (before) checkEtag(before, ifMatch)
         const found = await requestInstanceDeletion(tx, grant)
         if (!found) return null
         const { accountId, crn: instanceCrn } = found
@@ -123,86 +147,106 @@ export function makeInstances(parts: VpcParts) {
         await outbox.append(tx, { type: 'vpc.instance.deletion-requested', accountId, initiatorId, instanceCrn })
         return found
       })
-      if (instance) await finishOrLater(parts, instance)
+      if (instance) await orLater(parts, instance, () => finishInstance(parts, instance))
+    },
+
+    async act(context: Context, id: string, body: Static<typeof actionPrototype>) {
+      const { type } = body
+      const grant = await instanceGrant(parts, context, 'is.instance.instance.update', id)
+      const begun = await database.transaction(async (tx) => {
+        const before = await readInstance(tx, grant)
+        if (!before) throw instanceNotFound(id)
+        if (type === 'stop' && before.status === 'stopped') return null
+        const reason = type === 'stop' ? null : startReason(await readAttachments(tx, [grant]))
+        if (reason && before.status === 'stopped') throw new Fault('conflict', `${reason.message} (${reason.code})`)
+        const after = await beginAction(tx, grant, type)
+        if (!after) throw wrongStatus(pastOf[type], before)
+        const { accountId, crn: instanceCrn } = after
+        const initiatorId = context.caller.iamId
+        await outbox.append(tx, { type: `vpc.instance.${type}-requested`, accountId, initiatorId, instanceCrn })
+        return after
+      })
+      if (begun) await orLater(parts, begun, () => proceedInstance(parts, begun))
+      return actionView(parts, context, id, body)
+    },
+
+    async initialization(context: Context, id: string) {
+      const { settings } = await read(await instanceGrant(parts, context, 'is.instance.instance.read', id), id)
+      const keys = await referredRecords(reads, 'key', context.caller.accountId, settings.keyIds)
+      return { keys: Array.from(keys.values(), (key) => keyReference(context.baseUrl, key)) }
+    },
+
+    async listInterfaces(context: Context, id: string) {
+      await instanceGrant(parts, context, 'is.instance.instance.read', id)
+      const all = await interfacesOf(reads, context.caller.accountId, [id])
+      return { network_interfaces: all.map(({ nic, ends }) => nicView(context.baseUrl, nic, ends)) }
+    },
+
+    async getInterface(context: Context, instanceId: string, id: string) {
+      const { nic, ends } = await interfaceOf(context, instanceId, id)
+      return nicView(context.baseUrl, nic, ends)
+    },
+
+    async listNetworkAttachments(context: Context, id: string) {
+      await instanceGrant(parts, context, 'is.instance.instance.read', id)
+      const all = await interfacesOf(reads, context.caller.accountId, [id])
+      return {
+        network_attachments: all.flatMap(({ nic, vni, ends }) =>
+          vni ? [networkAttachmentView(context.baseUrl, nic, vni, ends)] : [],
+        ),
+      }
+    },
+
+    async getNetworkAttachment(context: Context, instanceId: string, id: string) {
+      const { nic, vni, ends } = await interfaceOf(context, instanceId, id)
+      if (vni) return networkAttachmentView(context.baseUrl, nic, vni, ends)
+      throw new Fault('not_found', `network attachment with id ${JSON.stringify(id.slice(0, 64))} is not found`)
     },
   }
 }
 
-/**
- * The deletion has been accepted: where a disk does not answer, the instance stays `deleting` and the reconciler goes
- * on.
- */
-async function finishOrLater(parts: VpcParts, instance: Instance): Promise<void> {
+/** It has been accepted: where a disk does not answer, the instance stays as it is and the reconciler goes on. */
+async function orLater(parts: VpcParts, instance: Instance, work: () => Promise<void>): Promise<void> {
   try {
-    await finishInstance(parts, instance)
+    await work()
   } catch (error) {
-    parts.log.warn({ err: error, instanceId: instance.id }, 'an instance will be deleted in the background')
+    parts.log.warn({ err: error, instanceId: instance.id }, 'an instance will be seen to in the background')
   }
 }
 
-interface Wanted {
-  readonly name: string | null
-  readonly zone: string
-  readonly profile: string
-  readonly resourceGroupId: string
-}
+const pastOf = { start: 'started', stop: 'stopped', reboot: 'rebooted' } as const
 
-function parseInstancePrototype(body: Static<typeof instancePrototype>, region: string) {
-  refuseNotYet(body, instancePrototypeNotYet)
+/** VPC API, "InstanceAction". Actions are not kept: the instance shows what came of them. */
+function actionView(parts: VpcParts, context: Context, id: string, body: Static<typeof actionPrototype>) {
+  const actionId = makeUuid(parts.random)
+  const at = rfc3339(parts.clock.now())
   return {
-    name: body.name === undefined ? null : checkName(body.name),
-    zone: checkZone(region, nameOf(body.zone, 'zone')),
-    profile: body.profile === undefined ? defaultProfile : checkProfile(nameOf(body.profile, 'profile')),
+    completed_at: at,
+    created_at: at,
+    force: body.force ?? false,
+    href: `${instanceHref(context.baseUrl, id)}/actions/${actionId}`,
+    id: actionId,
+    started_at: at,
+    status: 'completed' as const,
+    type: body.type,
   }
 }
 
-/** Any profile may be named; what it is like is between the user and his machine. */
-function checkProfile(name: string): string {
-  if (/^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/.test(name)) return name
-  const target = { type: 'field', name: 'profile.name' } as const
-  throw new Fault('invalid', 'profile.name is not the name of an instance profile', { reason: 'bad_field', target })
-}
-
-function draft(parts: VpcParts, grant: CreateInstance, wanted: Wanted): Instance {
-  const { accountId } = grant.target
-  const id = makeInstanceId(parts.random, wanted.zone)
-  return {
-    id,
-    accountId,
-    region: parts.region,
-    zone: wanted.zone,
-    name: wanted.name ?? makeName(parts.random),
-    crn: vpcCrn('instance', { accountId, zone: wanted.zone }, id),
-    resourceGroupId: wanted.resourceGroupId,
-    profile: wanted.profile,
-    status: 'running',
-    createdAt: parts.clock.now(),
-  }
-}
-
-/** Leave on one instance. Another account's reads as one that does not exist. */
-export async function instanceGrant<Action extends string>(
-  parts: VpcParts,
-  context: Context,
-  action: Action,
-  id: string,
-) {
-  const { accountId } = context.caller
-  const place = await locateInstance(parts.database.reads, { accountId, region: parts.region, id })
-  if (!place) throw instanceNotFound(id)
-  return await parts.iam.authorize(context.caller, action, targetOf('instance', place))
-}
-
-export const instanceNotFound = (id: string): Fault =>
-  new Fault('not_found', `instance with id ${JSON.stringify(id.slice(0, 64))} is not found`)
-
-const nameTaken = (name: string): Fault =>
-  new Fault('invalid', `Instance with name "${name}" already exists`, {
-    reason: 'instance_name_exists',
-    target: { type: 'field', name: 'name' },
+function checkEtag(instance: Instance, ifMatch: string | undefined): void {
+  if (ifMatch === undefined || ifMatch.trim() === '*' || ifMatch.trim() === instanceEtag(instance)) return
+  throw new Fault('precondition', `instance ${instance.id} has changed: If-Match is not its ETag`, {
+    target: { type: 'header', name: 'If-Match' },
   })
+}
 
-const quotaReached = (): Fault =>
-  new Fault('invalid', `the account has ${instancesPerAccountMax} instances in this region, which is its quota`, {
-    reason: 'over_quota',
-  })
+const notStopped = ({ id, status }: Instance): Fault =>
+  new Fault(
+    'conflict',
+    `instance ${id} is ${status}: its profile changes while it is ${instanceAllowedIn.start.join()}`,
+    {
+      target: { type: 'field', name: 'profile' },
+    },
+  )
+
+const wrongStatus = (what: string, { id, status }: Instance): Fault =>
+  new Fault('conflict', `instance ${id} is ${status} and cannot be ${what}`)

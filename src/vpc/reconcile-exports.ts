@@ -3,22 +3,19 @@
 
 import { vpcWorkParallelMax } from '#base/limits.ts'
 import type { Tx } from '#store/database.ts'
+import { releaseInterfaces } from './discard.ts'
 import { forEach } from './each.ts'
 import type { AttachmentView, Instance } from './instance.ts'
 import type { VpcParts } from './parts.ts'
-import {
-  attachmentStatus,
-  attachmentsOfInstance,
-  attachmentsToServe,
-  markAttached,
-  removeAttachment,
-} from './tables-attachments.ts'
+import { attachmentsOfInstance, attachmentsToServe, isToBeServed, removeAttachment } from './tables-attachments.ts'
 import type { AttachmentWork } from './tables-attachments.ts'
+import { becomeAttached, reconcileInstances } from './reconcile-instances.ts'
 import { instancesToDelete, isInstanceEnding, removeInstance } from './tables-instances.ts'
 import { requestFlaggedDeletion } from './tables-work.ts'
 import { volumeSpec } from './volume.ts'
 
 export async function reconcileExports(parts: VpcParts): Promise<void> {
+  await reconcileInstances(parts)
   const work = await attachmentsToServe(parts.database.reads, parts.region)
   await forEach(work, vpcWorkParallelMax, (item) =>
     item.attachment.status === 'detaching' ? finishDetach(parts, item.attachment) : serve(parts, item),
@@ -28,27 +25,26 @@ export async function reconcileExports(parts: VpcParts): Promise<void> {
   }
 }
 
-/** The volume is opened when the first client comes: an export under a key that does not open stands idle. */
+/**
+ * The volume is opened when the first client comes: an export under a key that does not open stands idle. One that is
+ * still being formatted is not there to be opened. A stopped instance has its attachments without exports.
+ */
 async function serve(parts: VpcParts, { attachment, volume }: AttachmentWork): Promise<void> {
-  const { id, accountId } = attachment
-  await parts.disk.addExport({ attachmentId: id, volume: volumeSpec(volume) })
-  if (attachment.status === 'attaching') {
-    await parts.database.transaction(async (tx) => {
-      if (!(await markAttached(tx, id))) return
-      const volumeCrn = volume.crn
-      await parts.outbox.append(tx, { type: 'vpc.attachment.attached', accountId, attachmentId: id, volumeCrn })
-    })
-  }
+  const { status } = attachment.instance
+  if (volume.phase !== 'formatted' && volume.phase !== 'updating') return
+  if (status === 'stopped' && attachment.status === 'attaching') return await becomeAttached(parts, attachment)
+  if (status !== 'running') return
+  await parts.disk.addExport({ attachmentId: attachment.id, volume: volumeSpec(volume) })
+  if (attachment.status === 'attaching') await becomeAttached(parts, attachment)
   await withdrawIfEnded(parts, attachment)
 }
 
 /**
- * After an export was added: whoever detached meanwhile has removed it before it came, so it goes again. He marked the
- * row before he removed the export, so either this sees the mark or his removal comes after.
+ * After an export was added: whoever detached or stopped meanwhile has removed it before it came, so it goes again. He
+ * marked the row before he removed the export, so either this sees the mark or his removal comes after.
  */
 export async function withdrawIfEnded(parts: VpcParts, attachment: AttachmentView): Promise<boolean> {
-  const status = await attachmentStatus(parts.database.reads, attachment.id)
-  if (status !== null && status !== 'detaching') return false
+  if (await isToBeServed(parts.database.reads, attachment.id)) return false
   await parts.disk.removeExport(attachment.volumeId, attachment.id)
   return true
 }
@@ -80,6 +76,7 @@ export async function finishInstance(parts: VpcParts, instance: Instance): Promi
   await forEach(attachments, vpcWorkParallelMax, (attachment) => finishDetach(parts, attachment))
   await parts.database.transaction(async (tx) => {
     if (!(await removeInstance(tx, instance.id))) return
+    await releaseInterfaces(tx, instance.id)
     const { accountId, crn: instanceCrn } = instance
     await parts.outbox.append(tx, { type: 'vpc.instance.deleted', accountId, instanceCrn })
   })

@@ -2,13 +2,20 @@
 // no input, reads the tables, and may run at any time, twice, or late.
 
 import { Fault } from '#base/fault.ts'
+import type { FaultCode } from '#base/fault.ts'
 import { volumePendingMsMax, volumeRequestMsMax, vpcWorkParallelMax } from '#base/limits.ts'
+import { discardOverdue } from './discard.ts'
 import { forEach } from './each.ts'
+import { follow } from './follow-keys.ts'
+import { isServed } from './instance-state.ts'
 import type { VpcParts } from './parts.ts'
+import { withdrawIfEnded } from './reconcile-exports.ts'
+import { attachmentsOf } from './tables-attachments.ts'
 import {
   markAbandoned,
   markFailed,
   markFormatted,
+  markUpdated,
   overdueRequests,
   readVolumeForWork,
   removeVolume,
@@ -18,15 +25,41 @@ import { blockStorageOf, volumeSpec } from './volume.ts'
 import type { Volume } from './volume.ts'
 import { statusEvent } from './volume-event.ts'
 import { returnVolumeKey } from './volume-key.ts'
-import { keyReason } from './volume-state.ts'
+import { keyReason, statusOf } from './volume-state.ts'
 import type { StatusReason } from './volume-state.ts'
 
 export async function reconcileVolumes(parts: VpcParts): Promise<void> {
   await abandonOverdue(parts)
+  await discardOverdue(parts)
   const volumes = await unfinishedVolumes(parts.database.reads, parts.region)
-  await forEach(volumes, vpcWorkParallelMax, (volume) =>
-    volume.phase === 'keyed' ? format(parts, volume) : remove(parts, volume),
-  )
+  await forEach(volumes, vpcWorkParallelMax, (volume) => proceed(parts, volume))
+}
+
+/** A volume whose key does not open waits: its return has an event, and that wakes this again. */
+async function proceed(parts: VpcParts, volume: Volume): Promise<void> {
+  if (volume.phase === 'deleting' || volume.phase === 'abandoned') return await remove(parts, volume)
+  if (statusOf(volume) === 'unusable') return await endIfKeyIsDeleted(parts, volume)
+  if (volume.phase === 'keyed') await format(parts, volume)
+  else await settleUpdate(parts, volume)
+}
+
+/** An unusable key is no failure to format, since it may become usable again; a deleted one ends the matter. */
+async function endIfKeyIsDeleted(parts: VpcParts, volume: Volume): Promise<void> {
+  const failure = keyReason('deleted')
+  if (volume.phase === 'keyed' && volume.keyStanding === 'deleted' && failure) await giveUp(parts, volume, failure)
+}
+
+/** A new size or performance counts from the next opening of the image; the export is told of it. */
+async function settleUpdate(parts: VpcParts, volume: Volume): Promise<void> {
+  const attachment = (await attachmentsOf(parts.database.reads, [volume])).get(volume.id)
+  if (attachment?.status === 'attached' && isServed(attachment.instance.status)) {
+    await parts.disk.addExport({ attachmentId: attachment.id, volume: volumeSpec(volume) })
+    await withdrawIfEnded(parts, attachment)
+  }
+  await parts.database.transaction(async (tx) => {
+    const now = await markUpdated(tx, volume.id)
+    if (now) await parts.outbox.append(tx, statusEvent(now))
+  })
 }
 
 /** A hidden row is somebody's request, still running; one that is older than any request may be is nobody's. */
@@ -46,6 +79,7 @@ async function format(parts: VpcParts, volume: Volume): Promise<void> {
     await parts.disk.createVolume(volumeSpec(volume))
   } catch (error) {
     const failure = await failureOf(parts, volume, error)
+    if (failure === 'key') return
     if (!failure) throw error
     parts.log.warn({ err: error, volumeId: volume.id, code: failure.code }, 'a volume could not be made')
     return await giveUp(parts, volume, failure)
@@ -62,19 +96,29 @@ async function format(parts: VpcParts, volume: Volume): Promise<void> {
 }
 
 /**
- * Why a volume will not come to be, or null when it is worth another try. A refusal stays one; a disk that does not
- * answer is asked again, but not for ever: pending is a promise.
+ * Why a volume will not come to be; `key` when that is its key's affair and has been noted; null when it is worth
+ * another try. A refusal stays one, but for those that a key's owner may take back; a disk that does not answer is asked
+ * again, though not for ever: pending is a promise.
  */
-async function failureOf(parts: VpcParts, volume: Volume, error: unknown): Promise<StatusReason | null> {
-  if (error instanceof Fault && error.code !== 'unavailable' && error.code !== 'over_limit') {
-    const key = { keyCrn: volume.keyCrn, as: blockStorageOf(volume.accountId) }
-    const [report] = await parts.kms.standings([key])
+async function failureOf(parts: VpcParts, volume: Volume, error: unknown): Promise<StatusReason | 'key' | null> {
+  if (error instanceof Fault && !mayPass.has(error.code)) {
+    const { accountId, keyCrn } = volume
+    const [report] = await parts.kms.standings([{ keyCrn, as: blockStorageOf(accountId) }])
     const reason = report ? keyReason(report.standing) : null
-    return reason ?? { code: 'volume_not_created', message: 'the volume could not be formatted' }
+    if (report?.standing === 'deleted' && reason) return reason
+    if (report && reason) {
+      await follow(parts, { accountId, keyCrn }, report.standing)
+      return 'key'
+    }
+    if (!ofKey.has(error.code)) return { code: 'volume_not_created', message: 'the volume could not be formatted' }
   }
-  if (parts.clock.now() - volume.createdAt < volumePendingMsMax) return null
+  if (parts.clock.now() - volume.waitingSince < volumePendingMsMax) return null
   return { code: 'volume_creation_timed_out', message: 'no disk formatted the volume in time' }
 }
+
+const mayPass: ReadonlySet<FaultCode> = new Set(['unavailable', 'over_limit'])
+/** What the key manager says of a key and of leave to use it: by the time it is looked up, that may be otherwise. */
+const ofKey: ReadonlySet<FaultCode> = new Set(['conflict', 'forbidden', 'gone'])
 
 async function giveUp(parts: VpcParts, volume: Volume, failure: StatusReason): Promise<void> {
   const { accountId, crn: volumeCrn } = volume

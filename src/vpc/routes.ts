@@ -1,36 +1,122 @@
 import type { Routes } from '#base/contract.ts'
+import { Fault } from '#base/fault.ts'
 import type { Anyone, Context } from '#iam/port.ts'
+import type { networkContract } from './contract-network.ts'
+import { notYetContract } from './contract-not-yet.ts'
 import type { connectionContract, vpcContract } from './contract.ts'
+import { getImage, getOperatingSystem, listImages, listOperatingSystems } from './images.ts'
+import { getInstanceProfile, listInstanceProfiles } from './instance-profiles.ts'
 import { getProfile, listProfiles } from './profiles.ts'
 import type { Vpc } from './vpc.ts'
 
-export const vpcRoutes = ({
-  regions,
-  volumes,
-  instances,
-  attachments,
-}: Vpc): Routes<typeof vpcContract, Context, Anyone> => ({
-  listRegions: (context) => regions.list(context),
-  getRegion: (context, { path }) => regions.get(context, path.name),
-  listRegionZones: (context, { path }) => regions.listZones(context, path.name),
-  getRegionZone: (context, { path }) => regions.getZone(context, path.name, path.zone),
-  listVolumeProfiles: (context, { query }) => listProfiles(context, query),
-  getVolumeProfile: (context, { path }) => getProfile(context, path.name),
-  listVolumes: (context, { query }) => volumes.list(context, query),
-  createVolume: (context, { body }) => volumes.create(context, body),
-  getVolume: (context, { path }) => volumes.get(context, path.id),
-  updateVolume: (context, { path, body, headers }) => volumes.update(context, path.id, body, headers['if-match']),
-  deleteVolume: (context, { path, headers }) => volumes.remove(context, path.id, headers['if-match']),
-  listInstances: (context, { query }) => instances.list(context, query),
-  createInstance: (context, { body }) => instances.create(context, body),
-  getInstance: (context, { path }) => instances.get(context, path.id),
-  deleteInstance: (context, { path }) => instances.remove(context, path.id),
-  listVolumeAttachments: (context, { path }) => attachments.list(context, path.instance_id),
-  createVolumeAttachment: (context, { path, body }) => attachments.create(context, path.instance_id, body),
-  getVolumeAttachment: (context, { path }) => attachments.get(context, path.instance_id, path.id),
-  deleteVolumeAttachment: (context, { path }) => attachments.remove(context, path.instance_id, path.id),
+const networkRoutes = ({
+  networks,
+  subnets,
+  securityGroups,
+  virtualInterfaces,
+  sshKeys,
+}: Vpc): Routes<typeof networkContract, Context, Anyone> => ({
+  listVpcs: (context, { query }) => networks.list(context, query),
+  createVpc: (context, { body }) => networks.create(context, body),
+  getVpc: (context, { path }) => networks.get(context, path.id),
+  updateVpc: (context, { path, body }) => networks.update(context, path.id, body),
+  deleteVpc: (context, { path }) => networks.remove(context, path.id),
+  getVpcDefaultNetworkAcl: (context, { path }) => networks.defaultAcl(context, path.id),
+  getVpcDefaultRoutingTable: (context, { path }) => networks.defaultRoutingTable(context, path.id),
+  getVpcDefaultSecurityGroup: (context, { path }) => securityGroups.ofVpc(context, path.id),
+  listVpcAddressPrefixes: (context, { path, query }) => networks.listPrefixes(context, path.vpc_id, query),
+  createVpcAddressPrefix: (context, { path, body }) => networks.createPrefix(context, path.vpc_id, body),
+  getVpcAddressPrefix: (context, { path }) => networks.getPrefix(context, path.vpc_id, path.id),
+  updateVpcAddressPrefix: (context, { path, body }) => networks.updatePrefix(context, path.vpc_id, path.id, body),
+  deleteVpcAddressPrefix: (context, { path }) => networks.removePrefix(context, path.vpc_id, path.id),
+  listSubnets: (context, { query }) => subnets.list(context, query),
+  createSubnet: (context, { body }) => subnets.create(context, body),
+  getSubnet: (context, { path }) => subnets.get(context, path.id),
+  updateSubnet: (context, { path, body }) => subnets.update(context, path.id, body),
+  deleteSubnet: (context, { path }) => subnets.remove(context, path.id),
+  listSubnetReservedIps: (context, { path, query }) => subnets.listAddresses(context, path.subnet_id, query),
+  createSubnetReservedIp: (context, { path, body }) => subnets.createAddress(context, path.subnet_id, body),
+  getSubnetReservedIp: (context, { path }) => subnets.getAddress(context, path.subnet_id, path.id),
+  updateSubnetReservedIp: (context, { path, body }) => subnets.updateAddress(context, path.subnet_id, path.id, body),
+  deleteSubnetReservedIp: (context, { path }) => subnets.removeAddress(context, path.subnet_id, path.id),
+  listSecurityGroups: (context, { query }) => securityGroups.list(context, query),
+  createSecurityGroup: (context, { body }) => securityGroups.create(context, body),
+  getSecurityGroup: (context, { path }) => securityGroups.get(context, path.id),
+  updateSecurityGroup: (context, { path, body }) => securityGroups.update(context, path.id, body),
+  deleteSecurityGroup: (context, { path }) => securityGroups.remove(context, path.id),
+  listSecurityGroupRules: (context, { path }) => securityGroups.listRules(context, path.group_id),
+  createSecurityGroupRule: (context, { path, body }) => securityGroups.createRule(context, path.group_id, body),
+  getSecurityGroupRule: (context, { path }) => securityGroups.getRule(context, path.group_id, path.id),
+  updateSecurityGroupRule: (context, { path, body }) =>
+    securityGroups.updateRule(context, path.group_id, path.id, body),
+  deleteSecurityGroupRule: (context, { path }) => securityGroups.removeRule(context, path.group_id, path.id),
+  listVirtualNetworkInterfaces: (context, { query }) => virtualInterfaces.list(context, query),
+  createVirtualNetworkInterface: (context, { body }) => virtualInterfaces.create(context, body),
+  getVirtualNetworkInterface: (context, { path }) => virtualInterfaces.get(context, path.id),
+  updateVirtualNetworkInterface: (context, { path, body }) => virtualInterfaces.update(context, path.id, body),
+  deleteVirtualNetworkInterface: (context, { path }) => virtualInterfaces.remove(context, path.id),
+  listKeys: (context, { query }) => sshKeys.list(context, query),
+  createKey: (context, { body }) => sshKeys.create(context, body),
+  getKey: (context, { path }) => sshKeys.get(context, path.id),
+  updateKey: (context, { path, body }) => sshKeys.update(context, path.id, body),
+  deleteKey: (context, { path }) => sshKeys.remove(context, path.id),
 })
+
+export const vpcRoutes = (vpc: Vpc): Routes<typeof vpcContract, Context, Anyone> => {
+  const { regions, volumes, instances, attachments } = vpc
+  return {
+    ...networkRoutes(vpc),
+    listRegions: (context) => regions.list(context),
+    getRegion: (context, { path }) => regions.get(context, path.name),
+    listRegionZones: (context, { path }) => regions.listZones(context, path.name),
+    getRegionZone: (context, { path }) => regions.getZone(context, path.name, path.zone),
+    listVolumeProfiles: (context, { query }) => listProfiles(context, query),
+    getVolumeProfile: (context, { path }) => getProfile(context, path.name),
+    listVolumes: (context, { query }) => volumes.list(context, query),
+    createVolume: (context, { body }) => volumes.create(context, body),
+    getVolume: (context, { path }) => volumes.get(context, path.id),
+    updateVolume: (context, { path, body, headers }) => volumes.update(context, path.id, body, headers['if-match']),
+    deleteVolume: (context, { path, headers }) => volumes.remove(context, path.id, headers['if-match']),
+    listVolumeInstanceProfiles: (context, { path, query }) => volumes.listInstanceProfiles(context, path.id, query),
+    listInstanceProfiles: async (context, { query }) => listInstanceProfiles(context, query),
+    getInstanceProfile: async (context, { path }) => getInstanceProfile(context, path.name),
+    listImages: async (context, { query }) => listImages(vpc.region, context, query),
+    getImage: async (context, { path }) => getImage(vpc.region, context, path.id),
+    listOperatingSystems: async (context, { query }) => listOperatingSystems(context, query),
+    getOperatingSystem: async (context, { path }) => getOperatingSystem(context, path.name),
+    listInstances: (context, { query }) => instances.list(context, query),
+    createInstance: (context, { body }) => instances.create(context, body),
+    getInstance: (context, { path }) => instances.get(context, path.id),
+    updateInstance: (context, { path, body, headers }) => instances.update(context, path.id, body, headers['if-match']),
+    deleteInstance: (context, { path, headers }) => instances.remove(context, path.id, headers['if-match']),
+    createInstanceAction: (context, { path, body }) => instances.act(context, path.instance_id, body),
+    getInstanceInitialization: (context, { path }) => instances.initialization(context, path.id),
+    listInstanceNetworkInterfaces: (context, { path }) => instances.listInterfaces(context, path.instance_id),
+    getInstanceNetworkInterface: (context, { path }) => instances.getInterface(context, path.instance_id, path.id),
+    listInstanceNetworkAttachments: (context, { path }) => instances.listNetworkAttachments(context, path.instance_id),
+    getInstanceNetworkAttachment: (context, { path }) =>
+      instances.getNetworkAttachment(context, path.instance_id, path.id),
+    listVolumeAttachments: (context, { path }) => attachments.list(context, path.instance_id),
+    createVolumeAttachment: (context, { path, body }) => attachments.create(context, path.instance_id, body),
+    getVolumeAttachment: (context, { path }) => attachments.get(context, path.instance_id, path.id),
+    updateVolumeAttachment: (context, { path, body }) => attachments.update(context, path.instance_id, path.id, body),
+    deleteVolumeAttachment: (context, { path }) => attachments.remove(context, path.instance_id, path.id),
+  }
+}
 
 export const connectionRoutes = ({ connections }: Vpc): Routes<typeof connectionContract, Context, Anyone> => ({
   createConnection: (context, { path }) => connections.create(context, path.instance_id, path.id),
 })
+
+/** Each of them has the one answer. */
+export function notYetRoutes(): Routes<typeof notYetContract, Context, Anyone> {
+  const entries = Object.entries(notYetContract).map(([name, { path }]) => {
+    const refuse = (): Promise<void> =>
+      Promise.reject(
+        new Fault('not_implemented', `${path.split('/')[2]?.replaceAll('_', ' ')} are not supported yet in this form`),
+      )
+    return [name, refuse]
+  })
+  // Object.fromEntries forgets the names that it was given.
+  return Object.fromEntries(entries) as Routes<typeof notYetContract, Context, Anyone>
+}

@@ -2,11 +2,13 @@
 // on the instance is leave for it.
 
 import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
+import type { Grant } from '#iam/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VpcTables } from '#store/schema/vpc.ts'
 import { attachmentIdText, instanceIdText } from './ids.ts'
-import type { Attachment, AttachmentView } from './instance.ts'
+import type { Attachment, AttachmentEnds, AttachmentView } from './instance.ts'
 import type { DeleteInstance, ReadInstance, UpdateInstance } from './tables-instances.ts'
+import { servedStatuses } from './instance-state.ts'
 import { toVolume } from './tables-volumes.ts'
 import type { Volume } from './volume.ts'
 
@@ -18,9 +20,9 @@ const views = (reads: Reads) =>
     .innerJoin('vpc_instance as i', 'i.id', 'a.instance_id')
     .innerJoin('vpc_volume as v', 'v.id', 'a.volume_id')
     .select(['a.id', 'a.account_id as accountId', 'a.instance_id as instanceId', 'a.volume_id as volumeId', 'a.name'])
-    .select(['a.delete_volume', 'a.status', 'a.created_at as createdAt'])
+    .select(['a.type', 'a.delete_volume', 'a.status', 'a.created_at as createdAt'])
     .select(['i.crn as instanceCrn', 'i.name as instanceName', 'v.crn as volumeCrn', 'v.name as volumeName'])
-    .select('v.bandwidth_mbps')
+    .select(['i.status as instanceStatus', 'v.bandwidth_mbps', 'v.phase', 'v.key_standing'])
 
 type ViewRow = Awaited<ReturnType<ReturnType<typeof views>['executeTakeFirstOrThrow']>>
 
@@ -31,11 +33,19 @@ function toView(row: ViewRow): AttachmentView {
     instanceId: row.instanceId,
     volumeId: row.volumeId,
     name: row.name,
+    type: row.type,
     deleteVolume: row.delete_volume === 1,
     status: row.status,
     createdAt: row.createdAt,
-    instance: { crn: row.instanceCrn, id: row.instanceId, name: row.instanceName },
-    volume: { crn: row.volumeCrn, id: row.volumeId, name: row.volumeName, bandwidthMbps: row.bandwidth_mbps },
+    instance: { crn: row.instanceCrn, id: row.instanceId, name: row.instanceName, status: row.instanceStatus },
+    volume: {
+      crn: row.volumeCrn,
+      id: row.volumeId,
+      name: row.volumeName,
+      bandwidthMbps: row.bandwidth_mbps,
+      phase: row.phase,
+      keyStanding: row.key_standing,
+    },
   }
 }
 
@@ -72,13 +82,14 @@ export async function attachmentsOf(reads: Reads, volumes: readonly Volume[]): P
 }
 
 /** False when the volume has an attachment already: the unique index decides. */
-export async function insertAttachment(tx: Tx, grant: UpdateInstance, attachment: Attachment): Promise<boolean> {
+export async function insertAttachment(tx: Tx, grant: Grant, attachment: Attachment): Promise<boolean> {
   const row: VpcTables['vpc_attachment'] = {
     id: attachment.id,
     account_id: grant.target.accountId,
-    instance_id: instanceOf(grant),
+    instance_id: attachment.instanceId,
     volume_id: attachment.volumeId,
     name: attachment.name,
+    type: attachment.type,
     delete_volume: attachment.deleteVolume ? 1 : 0,
     status: attachment.status,
     created_at: attachment.createdAt,
@@ -89,6 +100,27 @@ export async function insertAttachment(tx: Tx, grant: UpdateInstance, attachment
     .onConflict((c) => c.column('volume_id').doNothing())
     .executeTakeFirst()
   return Number(result.numInsertedOrUpdatedRows ?? 0) === 1
+}
+
+/** False when it has gone, or is going. */
+export async function updateAttachment(
+  tx: Tx,
+  grant: UpdateInstance,
+  id: AttachmentId,
+  change: { readonly name?: string; readonly deleteVolume?: boolean },
+): Promise<boolean> {
+  const { name, deleteVolume } = change
+  const result = await tx
+    .updateTable('vpc_attachment')
+    .set({
+      ...(name !== undefined && { name }),
+      ...(deleteVolume !== undefined && { delete_volume: deleteVolume ? 1 : 0 }),
+    })
+    .where('id', '=', id)
+    .where('instance_id', '=', instanceOf(grant))
+    .where('status', '!=', 'detaching')
+    .executeTakeFirst()
+  return Number(result.numUpdatedRows) === 1
 }
 
 /** False when it was on its way out before, or has gone. */
@@ -133,13 +165,40 @@ export async function attachmentsToServe(reads: Reads, region: string): Promise<
 }
 
 export async function attachmentsOfInstance(reads: Reads, id: InstanceId): Promise<AttachmentView[]> {
-  return (await views(reads).where('a.instance_id', '=', id).execute()).map(toView)
+  return (await views(reads).where('a.instance_id', '=', id).orderBy('a.created_at').execute()).map(toView)
 }
 
-/** The attachment's status at this moment, or null when it has gone. */
-export async function attachmentStatus(reads: Reads, id: AttachmentId): Promise<Attachment['status'] | null> {
-  const row = await reads.selectFrom('vpc_attachment').select('status').where('id', '=', id).executeTakeFirst()
-  return row?.status ?? null
+/** Of instances that have been read by leave, oldest first. */
+export async function attachmentsOfInstances(reads: Reads, ids: readonly InstanceId[]): Promise<AttachmentView[]> {
+  if (ids.length === 0) return []
+  const rows = await views(reads).where('a.instance_id', 'in', ids).orderBy('a.created_at').orderBy('a.id').execute()
+  return rows.map(toView)
+}
+
+/** Whether at this moment the attachment is there and its instance is on. */
+export async function isToBeServed(reads: Reads, id: AttachmentId): Promise<boolean> {
+  const row = await reads
+    .selectFrom('vpc_attachment as a')
+    .innerJoin('vpc_instance as i', 'i.id', 'a.instance_id')
+    .select('a.id')
+    .where('a.id', '=', id)
+    .where('a.status', '!=', 'detaching')
+    .where('i.status', 'in', servedStatuses)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Running instances of which a volume has lost its key for good. */
+export async function instancesOfDeletedKeys(
+  reads: Reads,
+  region: string,
+): Promise<(AttachmentEnds['instance'] & { readonly accountId: string })[]> {
+  const rows = await views(reads)
+    .where('i.region', '=', region)
+    .where('i.status', '=', 'running')
+    .where('v.key_standing', '=', 'deleted')
+    .execute()
+  return rows.map(toView).map(({ accountId, instance }) => ({ accountId, ...instance }))
 }
 
 /** False when it was not waiting to be attached. */

@@ -7,7 +7,9 @@ import type { Grant } from '#iam/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VpcTables } from '#store/schema/vpc.ts'
 import { instanceIdText } from './ids.ts'
-import type { Instance } from './instance.ts'
+import type { Instance, InstanceSettings } from './instance.ts'
+import { instanceAllowedIn } from './instance-state.ts'
+import type { InstanceAction } from './instance-state.ts'
 import type { Place } from './targets.ts'
 
 type InstanceRow = Selectable<VpcTables['vpc_instance']>
@@ -27,6 +29,11 @@ const toInstance = (row: InstanceRow): Instance => ({
   resourceGroupId: row.resource_group_id,
   profile: row.profile,
   status: row.status,
+  vpcId: row.vpc_id,
+  imageId: row.image_id,
+  // Written below: the shape is known.
+  settings: JSON.parse(row.settings) as InstanceSettings,
+  revision: row.revision,
   createdAt: row.created_at,
 })
 
@@ -35,13 +42,18 @@ export interface LocatedInstance extends Place {
   readonly id: InstanceId
   readonly createdAt: number
   readonly name: string
+  readonly vpcId: string | null
 }
+
+/** An instance that is being made is nobody's to see: its volumes may yet turn out to have no key. */
+const hiddenStatus = 'assembling' as const
 
 const located = (reads: Reads, accountId: string, region: string) =>
   reads
     .selectFrom('vpc_instance')
     .select(['id', 'account_id as accountId', 'region', 'resource_group_id as resourceGroupId'])
-    .select(['created_at as createdAt', 'name'])
+    .select(['created_at as createdAt', 'name', 'vpc_id as vpcId'])
+    .where('status', '!=', hiddenStatus)
     .where('account_id', '=', accountId)
     .where('region', '=', region)
 
@@ -117,6 +129,10 @@ export async function insertInstance(tx: Tx, grant: CreateInstance, instance: In
       resource_group_id: instance.resourceGroupId,
       profile: instance.profile,
       status: instance.status,
+      vpc_id: instance.vpcId,
+      image_id: instance.imageId,
+      settings: JSON.stringify(instance.settings),
+      revision: instance.revision,
       created_at: instance.createdAt,
     })
     .onConflict((c) => c.columns(['account_id', 'region', 'name']).doNothing())
@@ -124,10 +140,95 @@ export async function insertInstance(tx: Tx, grant: CreateInstance, instance: In
   return Number(result.numInsertedOrUpdatedRows ?? 0) === 1
 }
 
-/** The instance if volumes may be attached to it at this moment; inside the transaction that attaches. */
-export async function readRunningInstance(tx: Tx, grant: UpdateInstance): Promise<Instance | null> {
-  const instance = await readInstance(tx, grant)
-  return instance?.status === 'running' ? instance : null
+/** Its volumes are all in place, so readers see it. Null when it was given up meanwhile. */
+export async function completeInstance(
+  tx: Tx,
+  grant: CreateInstance,
+  id: InstanceId,
+  status: 'starting' | 'running',
+): Promise<Instance | null> {
+  const row = await tx
+    .updateTable('vpc_instance')
+    .set({ status })
+    .where('id', '=', id)
+    .where('account_id', '=', grant.target.accountId)
+    .where('status', '=', hiddenStatus)
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toInstance(row) : null
+}
+
+export interface InstancePatch {
+  readonly name?: string
+  readonly profile?: string
+  readonly settings?: InstanceSettings
+}
+
+/** Null when the instance has another revision by now. */
+export async function updateInstance(
+  tx: Tx,
+  grant: UpdateInstance,
+  revision: number,
+  patch: InstancePatch,
+): Promise<Instance | null> {
+  const { accountId, id } = target(grant)
+  const row = await tx
+    .updateTable('vpc_instance')
+    .set({
+      revision: revision + 1,
+      ...(patch.name !== undefined && { name: patch.name }),
+      ...(patch.profile !== undefined && { profile: patch.profile }),
+      ...(patch.settings && { settings: JSON.stringify(patch.settings) }),
+    })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('revision', '=', revision)
+    .where('status', 'not in', [hiddenStatus, 'deleting'])
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toInstance(row) : null
+}
+
+export async function isInstanceNameTaken(tx: Tx, instance: Instance, name: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('vpc_instance')
+    .select('id')
+    .where('account_id', '=', instance.accountId)
+    .where('region', '=', instance.region)
+    .where('name', '=', name)
+    .where('id', '!=', instance.id)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Null when the instance is in a status that does not allow the action. */
+export async function beginAction(
+  tx: Tx,
+  grant: UpdateInstance,
+  action: Extract<InstanceAction, 'start' | 'stop' | 'reboot'>,
+): Promise<Instance | null> {
+  const { accountId, id } = target(grant)
+  const next = { start: 'starting', stop: 'stopping', reboot: 'restarting' } as const
+  const row = await tx
+    .updateTable('vpc_instance')
+    .set({ status: next[action] })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', 'in', instanceAllowedIn[action])
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toInstance(row) : null
+}
+
+/** Whether an instance lies in the VPC that the grant is about. */
+export async function hasInstanceIn(tx: Tx, grant: Grant, vpcId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('vpc_instance')
+    .select('id')
+    .where('vpc_id', '=', vpcId)
+    .where('account_id', '=', grant.target.accountId)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /** Null when its deletion was asked for before. */
@@ -138,13 +239,69 @@ export async function requestInstanceDeletion(tx: Tx, grant: DeleteInstance): Pr
     .set({ status: 'deleting' })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
-    .where('status', '=', 'running')
+    .where('status', 'in', instanceAllowedIn.delete)
     .returningAll()
     .executeTakeFirst()
   return row ? toInstance(row) : null
 }
 
 // For background work: what a granted request began is finished, in every account.
+
+/** Whether volumes may be made for the instance: it has not been given up, and is not on its way out. */
+export async function takesVolumes(tx: Tx, id: InstanceId): Promise<boolean> {
+  const row = await tx.selectFrom('vpc_instance').select('status').where('id', '=', id).executeTakeFirst()
+  return row?.status === hiddenStatus || row?.status === 'running' || row?.status === 'stopped'
+}
+
+/** Those whose request has gone, or takes longer than any may. */
+export async function overdueInstances(reads: Reads, region: string, createdBefore: number): Promise<Instance[]> {
+  const rows = await reads
+    .selectFrom('vpc_instance')
+    .selectAll()
+    .where('status', '=', hiddenStatus)
+    .where('region', '=', region)
+    .where('created_at', '<', createdBefore)
+    .execute()
+  return rows.map(toInstance)
+}
+
+/** Those that are between two statuses. */
+export async function instancesInTransition(reads: Reads, region: string): Promise<Instance[]> {
+  const rows = await reads
+    .selectFrom('vpc_instance')
+    .selectAll()
+    .where('status', 'in', ['starting', 'stopping', 'restarting'])
+    .where('region', '=', region)
+    .execute()
+  return rows.map(toInstance)
+}
+
+/** Null when it was in another status. */
+export async function moveInstance(
+  tx: Tx,
+  id: InstanceId,
+  from: Instance['status'],
+  to: Instance['status'],
+): Promise<Instance | null> {
+  const row = await tx
+    .updateTable('vpc_instance')
+    .set({ status: to })
+    .where('id', '=', id)
+    .where('status', '=', from)
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toInstance(row) : null
+}
+
+/** False when it was completed, or given up, before. */
+export async function dropAssembling(tx: Tx, id: InstanceId): Promise<boolean> {
+  const result = await tx
+    .deleteFrom('vpc_instance')
+    .where('id', '=', id)
+    .where('status', '=', hiddenStatus)
+    .executeTakeFirst()
+  return Number(result.numDeletedRows) === 1
+}
 
 export async function instancesToDelete(reads: Reads, region: string): Promise<Instance[]> {
   const rows = await reads

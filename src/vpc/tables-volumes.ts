@@ -1,17 +1,17 @@
 // SQL of volumes, for requests: each function works for one account, and by leave of IAM. `locate` tells only where
 // things lie, which is what IAM has to be asked about. What background work does is in tables-work.ts.
 
-import type { Selectable } from 'kysely'
+import type { ExpressionBuilder, Selectable } from 'kysely'
 import { assert } from '#base/assert.ts'
-import type { VolumeId } from '#base/id.ts'
+import type { InstanceId, VolumeId } from '#base/id.ts'
 import type { Grant } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VpcTables } from '#store/schema/vpc.ts'
 import { volumeIdText } from './ids.ts'
 import type { Place } from './targets.ts'
-import type { Volume } from './volume.ts'
-import { hiddenPhases, servingStandings } from './volume-state.ts'
+import type { AllowedUse, Volume } from './volume.ts'
+import { hiddenPhases, keyedPhases, servingStandings } from './volume-state.ts'
 
 export type VolumeRow = Selectable<VpcTables['vpc_volume']>
 export type ReadVolume = Grant<'is.volume.volume.read' | 'is.volume.volume.list' | 'is.volume.volume.operate'>
@@ -37,12 +37,17 @@ export function toVolume(row: VolumeRow): Volume {
     phase: row.phase,
     keyStanding: row.key_standing,
     failure: code === null ? null : { code, message: message ?? code },
+    isProviderManaged: row.provider_managed === 1,
+    waitingSince: row.waiting_since,
+    madeFor: row.made_for,
+    imageId: row.image_id,
+    allowedUse: row.allowed_use === null ? null : (JSON.parse(row.allowed_use) as AllowedUse),
     revision: row.revision,
     createdAt: row.created_at,
   }
 }
 
-/** Where a volume lies and what listings filter by. */
+/** Where a volume lies and what listings filter by. One that is made for an instance shows together with it. */
 export interface LocatedVolume extends Place {
   readonly id: VolumeId
   readonly createdAt: number
@@ -50,6 +55,9 @@ export interface LocatedVolume extends Place {
   readonly name: string
   readonly phase: Volume['phase']
   readonly keyStanding: Volume['keyStanding']
+  readonly profile: string
+  readonly isProviderManaged: boolean
+  readonly userTags: readonly string[]
   readonly attached: boolean
 }
 
@@ -59,15 +67,25 @@ const located = (reads: Reads, accountId: string, region: string) =>
     .leftJoin('vpc_attachment as a', 'a.volume_id', 'v.id')
     .select(['v.id', 'v.account_id as accountId', 'v.region', 'v.resource_group_id as resourceGroupId'])
     .select(['v.created_at as createdAt', 'v.zone', 'v.name', 'v.phase', 'v.key_standing as keyStanding'])
-    .select('a.id as attachmentId')
+    .select(['v.profile', 'v.provider_managed', 'v.user_tags', 'a.id as attachmentId'])
     .where('v.account_id', '=', accountId)
     .where('v.region', '=', region)
     .where('v.phase', 'not in', hiddenPhases)
+    .where('v.made_for', 'is', null)
 
 export async function locateVolumes(reads: Reads, accountId: string, region: string): Promise<LocatedVolume[]> {
   const rows = await located(reads, accountId, region).execute()
-  return rows.map(({ attachmentId, ...row }) => ({ ...row, attached: attachmentId !== null }))
+  return rows.map(toLocated)
 }
+
+type LocatedRow = Awaited<ReturnType<ReturnType<typeof located>['executeTakeFirstOrThrow']>>
+
+const toLocated = ({ attachmentId, provider_managed, user_tags, ...row }: LocatedRow): LocatedVolume => ({
+  ...row,
+  isProviderManaged: provider_managed === 1,
+  userTags: JSON.parse(user_tags) as string[],
+  attached: attachmentId !== null,
+})
 
 export async function locateVolume(
   reads: Reads,
@@ -77,9 +95,7 @@ export async function locateVolume(
     eb(ref('v.id'), '=', volumeIdText(place.id)),
   )
   const row = await query.executeTakeFirst()
-  if (!row) return null
-  const { attachmentId, ...rest } = row
-  return { ...rest, attached: attachmentId !== null }
+  return row ? toLocated(row) : null
 }
 
 /** The volume that a grant is about. */
@@ -100,6 +116,7 @@ export async function readVolume(
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .where('phase', 'not in', hiddenPhases)
+    .where('made_for', 'is', null)
     .executeTakeFirst()
   return row ? toVolume(row) : null
 }
@@ -120,6 +137,7 @@ export async function readVolumes(reads: Reads, grants: readonly ReadVolume[]): 
     .where('account_id', '=', accountId)
     .where('id', 'in', ids)
     .where('phase', 'not in', hiddenPhases)
+    .where('made_for', 'is', null)
     .execute()
   const found = new Map(rows.map((row) => [row.id, toVolume(row)]))
   return ids.flatMap((id) => found.get(id) ?? [])
@@ -172,6 +190,11 @@ const toRow = (volume: Volume): VolumeRow => ({
   key_standing: volume.keyStanding,
   failure_code: null,
   failure_message: null,
+  provider_managed: volume.isProviderManaged ? 1 : 0,
+  waiting_since: volume.waitingSince,
+  made_for: volume.madeFor,
+  image_id: volume.imageId,
+  allowed_use: volume.allowedUse && JSON.stringify(volume.allowedUse),
   revision: volume.revision,
   created_at: volume.createdAt,
 })
@@ -208,27 +231,47 @@ export async function dropRequested(tx: Tx, grant: CreateVolume, id: VolumeId): 
 export interface VolumePatch {
   readonly name?: string | undefined
   readonly userTags?: readonly string[] | undefined
+  readonly allowedUse?: AllowedUse | undefined
+  readonly resize?: {
+    readonly profile: string
+    readonly capacityGb: number
+    readonly iops: number
+    readonly bandwidthMbps: number
+  }
 }
 
-/** Null when the volume has another revision by now, or is on its way out. */
+/**
+ * VPC API, "If-Match": what the fingerprint is of. Size and performance are not in it, for Terraform sends with new tags
+ * the one that it read before it changed them.
+ */
+const isFingerprinted = (patch: VolumePatch): boolean =>
+  patch.name !== undefined || patch.userTags !== undefined || patch.allowedUse !== undefined
+
+/** Null when the volume is another by now, or on its way out. */
 export async function updateVolume(
   tx: Tx,
   grant: UpdateVolume,
-  revision: number,
+  before: Volume,
   patch: VolumePatch,
 ): Promise<Volume | null> {
   const { accountId, id } = target(grant)
+  const { revision, phase } = before
+  const { resize } = patch
   const row = await tx
     .updateTable('vpc_volume')
     .set({
-      revision: revision + 1,
+      revision: isFingerprinted(patch) ? revision + 1 : revision,
       ...(patch.name !== undefined && { name: patch.name }),
       ...(patch.userTags !== undefined && { user_tags: JSON.stringify(patch.userTags) }),
+      ...(patch.allowedUse !== undefined && { allowed_use: JSON.stringify(patch.allowedUse) }),
+      ...(resize && { phase: 'updating', profile: resize.profile, capacity_gb: resize.capacityGb }),
+      ...(resize && { iops: resize.iops, bandwidth_mbps: resize.bandwidthMbps }),
     })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .where('revision', '=', revision)
-    .where('phase', 'in', ['keyed', 'formatted', 'failed'])
+    .where('phase', '=', phase)
+    .where('phase', 'in', ['keyed', 'formatted', 'updating', 'failed'])
     .returningAll()
     .executeTakeFirst()
   return row ? toVolume(row) : null
@@ -248,6 +291,13 @@ export async function isNameTaken(tx: Tx, grant: UpdateVolume, region: string, n
   return row !== undefined
 }
 
+/** As volume-state.ts has it: at rest, or under a key that does not open, whatever was going on. */
+const mayBeDeleted = ({ eb, or, and }: ExpressionBuilder<VpcTables, 'vpc_volume'>) =>
+  or([
+    eb('phase', 'in', ['formatted', 'failed']),
+    and([eb('phase', 'in', keyedPhases), eb('key_standing', 'not in', servingStandings)]),
+  ])
+
 /** Null when the volume is attached, or in a phase that has to end first. */
 export async function requestDeletion(tx: Tx, grant: DeleteVolume): Promise<Volume | null> {
   const { accountId, id } = target(grant)
@@ -256,7 +306,7 @@ export async function requestDeletion(tx: Tx, grant: DeleteVolume): Promise<Volu
     .set({ phase: 'deleting' })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
-    .where('phase', 'in', ['formatted', 'failed'])
+    .where(mayBeDeleted)
     .where(({ not, exists, selectFrom }) =>
       not(exists(selectFrom('vpc_attachment').select('id').where('volume_id', '=', id))),
     )
@@ -273,8 +323,31 @@ export async function readServingVolume(tx: Tx, grant: Grant<'is.volume.volume.o
     .selectAll()
     .where('id', '=', id)
     .where('account_id', '=', accountId)
-    .where('phase', '=', 'formatted')
+    .where('phase', 'in', ['formatted', 'updating'])
     .where('key_standing', 'in', servingStandings)
     .executeTakeFirst()
   return row ? toVolume(row) : null
+}
+
+/**
+ * The volumes that were made for the instance become its own, and readers see them. Null unless all of them are there
+ * and on their way.
+ */
+export async function claimVolumes(
+  tx: Tx,
+  grant: Grant,
+  instanceId: InstanceId,
+  ids: readonly VolumeId[],
+): Promise<readonly Volume[] | null> {
+  if (ids.length === 0) return []
+  const rows = await tx
+    .updateTable('vpc_volume')
+    .set({ made_for: null })
+    .where('account_id', '=', grant.target.accountId)
+    .where('made_for', '=', instanceId)
+    .where('id', 'in', ids)
+    .where('phase', 'in', ['keyed', 'formatted'])
+    .returningAll()
+    .execute()
+  return rows.length === ids.length ? rows.map(toVolume) : null
 }

@@ -2,8 +2,8 @@
 // keys decide is followed. No caller is there to ask IAM for, and nothing that is read here reaches one. Every change
 // is conditional on the phase it starts from, so a pass that is late, repeated or doubled changes nothing.
 
-import type { VolumeId } from '#base/id.ts'
-import type { KeyStanding } from '#kms/port.ts'
+import type { InstanceId, VolumeId } from '#base/id.ts'
+import type { KeyStanding, WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VolumePhase } from '#store/schema/vpc.ts'
 import { toVolume } from './tables-volumes.ts'
@@ -16,7 +16,7 @@ export async function unfinishedVolumes(reads: Reads, region: string): Promise<V
   const rows = await reads
     .selectFrom('vpc_volume')
     .selectAll()
-    .where('phase', 'in', ['abandoned', 'keyed', 'deleting'])
+    .where('phase', 'in', ['abandoned', 'keyed', 'updating', 'deleting'])
     .where('region', '=', region)
     .orderBy('created_at')
     .execute()
@@ -54,6 +54,7 @@ async function move(tx: Tx, id: VolumeId, from: VolumePhase, to: VolumePhase, fa
 // Each gives the volume as it is now, or null when it was in another phase.
 export const markAbandoned = (tx: Tx, id: VolumeId): Promise<Volume | null> => move(tx, id, 'requested', 'abandoned')
 export const markFormatted = (tx: Tx, id: VolumeId): Promise<Volume | null> => move(tx, id, 'keyed', 'formatted')
+export const markUpdated = (tx: Tx, id: VolumeId): Promise<Volume | null> => move(tx, id, 'updating', 'formatted')
 export const markFailed = (tx: Tx, id: VolumeId, failure: StatusReason): Promise<Volume | null> =>
   move(tx, id, 'keyed', 'failed', failure)
 
@@ -63,16 +64,54 @@ export async function removeVolume(tx: Tx, id: VolumeId, phase: 'abandoned' | 'd
   return Number(result.numDeletedRows) === 1
 }
 
-/** A deletion that follows from an instance's: whoever was granted that had asked for it when attaching. */
+/**
+ * A deletion that follows from an instance's: whoever was granted that had asked for it when attaching. VPC docs,
+ * "Deleting an instance": one that is being updated stays.
+ */
 export async function requestFlaggedDeletion(tx: Tx, id: VolumeId): Promise<Volume | null> {
   const row = await tx
     .updateTable('vpc_volume')
     .set({ phase: 'deleting' })
     .where('id', '=', id)
-    .where('phase', 'in', ['formatted', 'failed'])
+    .where('phase', 'in', ['keyed', 'formatted', 'failed'])
     .returningAll()
     .executeTakeFirst()
   return row ? toVolume(row) : null
+}
+
+/** Volumes that were made for an instance which did not come to be, or did not take them in time. */
+export async function orphanedVolumes(
+  reads: Reads,
+  wanted: { readonly region: string; readonly createdBefore: number },
+): Promise<Volume[]> {
+  const rows = await reads
+    .selectFrom('vpc_volume')
+    .selectAll()
+    .where('made_for', 'is not', null)
+    .where('region', '=', wanted.region)
+    .where('created_at', '<', wanted.createdBefore)
+    .where('phase', 'in', ['keyed', 'formatted', 'failed'])
+    .execute()
+  return rows.map(toVolume)
+}
+
+/** Null when it was taken meanwhile, or discarded before. */
+export async function discardVolume(tx: Tx, id: VolumeId): Promise<Volume | null> {
+  const row = await tx
+    .updateTable('vpc_volume')
+    .set({ phase: 'deleting' })
+    .where('id', '=', id)
+    .where('made_for', 'is not', null)
+    .where('phase', 'in', ['keyed', 'formatted', 'failed'])
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toVolume(row) : null
+}
+
+/** All that was made for the instance so far; what has no key yet is given up by its own request. */
+export async function volumesMadeFor(tx: Tx, instanceId: InstanceId): Promise<Volume[]> {
+  const rows = await tx.selectFrom('vpc_volume').selectAll().where('made_for', '=', instanceId).execute()
+  return rows.map(toVolume)
 }
 
 export interface KeyInUse {
@@ -108,33 +147,81 @@ export async function keysInUse(reads: Reads, region: string, after: KeyOfAccoun
 
 /**
  * Notes the standing on the account's volumes under the key; gives those where it was another, as they were and are.
+ * Time under an unusable key is nobody's delay: volumes wait for a disk from here on.
  */
 export async function noteStanding(
   tx: Tx,
-  key: KeyOfAccount,
-  region: string,
+  key: KeyOfAccount & { readonly region: string },
   standing: KeyStanding,
+  now: number,
 ): Promise<readonly { readonly before: Volume; readonly now: Volume }[]> {
   const rows = await tx
     .selectFrom('vpc_volume')
     .selectAll()
     .where('account_id', '=', key.accountId)
     .where('key_crn', '=', key.keyCrn)
-    .where('region', '=', region)
+    .where('region', '=', key.region)
     .where('phase', 'not in', hiddenPhases)
     .where('key_standing', '!=', standing)
     .execute()
   if (rows.length === 0) return []
   await tx
     .updateTable('vpc_volume')
-    .set({ key_standing: standing })
+    .set({ key_standing: standing, waiting_since: now })
     .where('account_id', '=', key.accountId)
     .where('key_crn', '=', key.keyCrn)
-    .where('region', '=', region)
+    .where('region', '=', key.region)
     .where('phase', 'not in', hiddenPhases)
     .where('key_standing', '!=', standing)
     .execute()
-  return rows.map(toVolume).map((before) => ({ before, now: { ...before, keyStanding: standing } }))
+  return rows.map(toVolume).map((before) => ({ before, now: { ...before, keyStanding: standing, waitingSince: now } }))
+}
+
+export interface HeldDataKey {
+  readonly id: VolumeId
+  readonly accountId: string
+  readonly crn: string
+  readonly keyCrn: string
+  readonly keyVersionId: string
+  readonly wrapped: Uint8Array
+}
+
+/** The wrapped data keys that volumes hold, in pages by volume id. */
+export async function heldDataKeys(
+  reads: Reads,
+  region: string,
+  afterId: string,
+  limit: number,
+): Promise<readonly HeldDataKey[]> {
+  const rows = await reads
+    .selectFrom('vpc_volume')
+    .select(['id', 'account_id', 'crn', 'key_crn', 'key_version_id', 'wrapped_data_key'])
+    .where('region', '=', region)
+    .where('phase', 'not in', hiddenPhases)
+    .where(({ eb, ref }) => eb(ref('id'), '>', afterId as VolumeId))
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return rows.flatMap(({ id, account_id: accountId, crn, key_crn: keyCrn, key_version_id, wrapped_data_key }) =>
+    key_version_id === null || wrapped_data_key === null
+      ? []
+      : [{ id, accountId, crn, keyCrn, keyVersionId: key_version_id, wrapped: wrapped_data_key }],
+  )
+}
+
+/** Only in the place of the key that it was re-wrapped from: false when the volume has another by now, or has gone. */
+export async function replaceDataKey(
+  tx: Tx,
+  held: Pick<HeldDataKey, 'id' | 'keyVersionId'>,
+  key: WrappedDataKey,
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('vpc_volume')
+    .set({ key_version_id: key.keyVersionId, wrapped_data_key: key.wrapped })
+    .where('id', '=', held.id)
+    .where('key_version_id', '=', held.keyVersionId)
+    .executeTakeFirst()
+  return Number(result.numUpdatedRows) === 1
 }
 
 /** Which of the CRNs have a volume, in whatever phase. */

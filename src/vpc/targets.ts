@@ -10,7 +10,7 @@ export interface Place {
   readonly resourceGroupId: string
 }
 
-type Kind = 'volume' | 'instance'
+export type Kind = 'volume' | 'instance' | 'key' | 'vpc' | 'subnet' | 'security-group' | 'virtual-network-interface'
 
 export const targetOf = (kind: Kind, place: Place): Target => ({
   ...collectionTarget(kind, place.accountId, place.region),

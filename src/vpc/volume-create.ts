@@ -10,7 +10,9 @@
 //
 // No registration outlives its row: the row comes before and goes after.
 
+import { assert } from '#base/assert.ts'
 import { Fault } from '#base/fault.ts'
+import type { InstanceId } from '#base/id.ts'
 import { volumesPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
@@ -18,6 +20,7 @@ import { groupForNew } from './groups.ts'
 import { makeVolumeId, vpcCrn } from './ids.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { takesVolumes } from './tables-instances.ts'
 import { countVolumes, dropRequested, insertVolume, keepDataKey } from './tables-volumes.ts'
 import type { CreateVolume } from './tables-volumes.ts'
 import { markAbandoned } from './tables-work.ts'
@@ -28,12 +31,33 @@ import { KeyRefused, requestVolumeKey } from './volume-key.ts'
 import type { NewVolume } from './volume-prototype.ts'
 
 export async function createVolume(parts: VpcParts, context: Context, wanted: NewVolume): Promise<Volume> {
-  const { accountId } = context.caller
-  const group = await groupForNew(parts.resources, 'volume', accountId, wanted.resourceGroupId)
-  const place = { accountId, region: parts.region, resourceGroupId: group.id }
-  const grant = await parts.iam.authorize(context.caller, 'is.volume.volume.create', newTarget('volume', place))
+  return await makeVolume(parts, context, wanted, await leaveToCreate(parts, context, wanted.resourceGroupId))
+}
 
-  const volume = await request(parts, context, grant, { wanted, resourceGroupId: group.id })
+/** Step 1. */
+export async function leaveToCreate(parts: VpcParts, context: Context, groupId: string | null): Promise<CreateVolume> {
+  const { accountId } = context.caller
+  const group = await groupForNew(parts.resources, 'volume', accountId, groupId)
+  const place = { accountId, region: parts.region, resourceGroupId: group.id }
+  return await parts.iam.authorize(context.caller, 'is.volume.volume.create', newTarget('volume', place))
+}
+
+/** The instance that a volume is made for, as a part of it; and the image that makes it a boot volume. */
+export interface Purpose {
+  readonly instanceId: InstanceId
+  readonly imageId: string | null
+}
+
+/** Steps 2 to 4. */
+export async function makeVolume(
+  parts: VpcParts,
+  context: Context,
+  wanted: NewVolume,
+  grant: CreateVolume,
+  purpose: Purpose | null = null,
+): Promise<Volume> {
+  const keyCrn = wanted.keyCrn ?? (await parts.kms.providerKey(blockStorageOf(grant.target.accountId), parts.region))
+  const volume = await request(parts, context, grant, { wanted, keyCrn, purpose })
   const key = await keyOrNothing(parts, context, grant, volume)
   return await keep(parts, context, grant, volume, key)
 }
@@ -43,7 +67,7 @@ async function request(
   parts: VpcParts,
   context: Context,
   grant: CreateVolume,
-  plan: { readonly wanted: NewVolume; readonly resourceGroupId: string },
+  plan: Omit<Plan, 'name'>,
 ): Promise<Volume> {
   for (let draw = 0; draw < nameDrawsMax; draw++) {
     const name = plan.wanted.name ?? makeName(parts.random)
@@ -54,13 +78,18 @@ async function request(
   throw new Fault('unavailable', 'no free name was found for the volume')
 }
 
-function draft(
-  parts: VpcParts,
-  grant: CreateVolume,
-  plan: { readonly wanted: NewVolume; readonly resourceGroupId: string; readonly name: string },
-): Volume {
-  const { wanted } = plan
-  const { accountId } = grant.target
+interface Plan {
+  readonly wanted: NewVolume
+  readonly name: string
+  readonly keyCrn: string
+  readonly purpose: Purpose | null
+}
+
+function draft(parts: VpcParts, grant: CreateVolume, plan: Plan): Volume {
+  const { wanted, keyCrn, purpose } = plan
+  const { accountId, resourceGroupId } = grant.target
+  assert(resourceGroupId !== undefined, 'a volume is made in a resource group')
+  const now = parts.clock.now()
   const id = makeVolumeId(parts.random, parts.region)
   return {
     id,
@@ -68,20 +97,25 @@ function draft(
     region: parts.region,
     zone: wanted.zone,
     name: plan.name,
-    crn: vpcCrn('volume', { accountId, zone: wanted.zone }, id),
-    resourceGroupId: plan.resourceGroupId,
+    crn: vpcCrn('volume', { accountId, location: wanted.zone }, id),
+    resourceGroupId,
     profile: wanted.profile,
     capacityGb: wanted.capacityGb,
     iops: wanted.iops,
     bandwidthMbps: wanted.bandwidthMbps,
     userTags: wanted.userTags,
-    keyCrn: wanted.keyCrn,
+    keyCrn,
+    isProviderManaged: wanted.keyCrn === null,
     wrappedDataKey: null,
     phase: 'requested',
     keyStanding: 'usable',
     failure: null,
+    waitingSince: now,
+    madeFor: purpose?.instanceId ?? null,
+    imageId: purpose?.imageId ?? null,
+    allowedUse: wanted.allowedUse,
     revision: 1,
-    createdAt: parts.clock.now(),
+    createdAt: now,
   }
 }
 
@@ -89,6 +123,8 @@ function insert(parts: VpcParts, context: Context, grant: CreateVolume, volume: 
   const { accountId, crn: volumeCrn, keyCrn } = volume
   return parts.database.transaction(async (tx) => {
     if ((await countVolumes(tx, grant, parts.region)) >= volumesPerAccountMax) throw quotaReached()
+    // An instance that was given up has been cleared away already: nothing more may be made for it.
+    if (volume.madeFor !== null && !(await takesVolumes(tx, volume.madeFor))) throw givenUp()
     if (!(await insertVolume(tx, grant, volume))) return false
     const initiatorId = context.caller.iamId
     await parts.outbox.append(tx, { type: 'vpc.volume.requested', accountId, initiatorId, volumeCrn, keyCrn })
@@ -150,6 +186,8 @@ export const nameTaken = (name: string): Fault =>
     reason: 'volume_name_duplicate',
     target: { type: 'field', name: 'name' },
   })
+
+export const givenUp = (): Fault => new Fault('unavailable', 'making the instance took too long: it was given up')
 
 const quotaReached = (): Fault =>
   new Fault('invalid', `the account has ${volumesPerAccountMax} volumes in this region, which is its quota`, {

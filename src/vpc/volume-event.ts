@@ -4,10 +4,12 @@ import type { Event } from '#events/event.ts'
 import type { Volume } from './volume.ts'
 import { keyReason, statusOf } from './volume-state.ts'
 
-/** For a volume that is formatted: it either serves or its key says why not. */
+/** For a volume that lives on its key: it serves, is being worked on again, or its key says why not. */
 export function statusEvent(volume: Volume): Event {
   const { accountId, crn: volumeCrn } = volume
-  if (statusOf(volume) === 'available') return { type: 'vpc.volume.became-available', accountId, volumeCrn }
+  const status = statusOf(volume)
+  if (status === 'available') return { type: 'vpc.volume.became-available', accountId, volumeCrn }
+  if (status !== 'unusable') return { type: 'vpc.volume.resumed', accountId, volumeCrn }
   const reason = keyReason(volume.keyStanding)?.code ?? 'unknown'
   return { type: 'vpc.volume.became-unusable', accountId, volumeCrn, reason }
 }

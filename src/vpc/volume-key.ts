@@ -6,6 +6,7 @@
 import { parseCrn, parseShortKeyCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import type { FaultDetails } from '#base/fault.ts'
+import { providerAccountId } from '#base/provider.ts'
 import type { KmsPort, WrappedDataKey } from '#kms/port.ts'
 import { blockStorageOf } from './volume.ts'
 import type { Volume } from './volume.ts'
@@ -29,6 +30,11 @@ export function checkKeyCrn(text: string): string {
       reason: 'volume_crn_cname_mismatch',
       target,
     })
+  }
+  // The provider's keys are nobody's to name: what lies under them is provider_managed, and says so.
+  if (crn.accountId === providerAccountId) {
+    const message = 'CRN specified in the request is not valid: there is no such key'
+    throw new Fault('invalid', message, { reason: 'volume_crn_invalid', target })
   }
   return text
 }

@@ -147,6 +147,8 @@ export interface Wish {
   readonly capacityGb: number
   readonly iops?: number | undefined
   readonly bandwidthMbps?: number | undefined
+  /** A volume that a machine boots from has narrower limits of capacity. */
+  readonly isBoot?: boolean
 }
 
 export interface Performance {
@@ -156,7 +158,7 @@ export interface Performance {
 
 /** What a volume of this profile and capacity delivers. Faults carry the documented code and name the field. */
 export function performanceOf(profile: VolumeProfile, wish: Wish): Performance {
-  checkCapacity(profile, wish.capacityGb)
+  checkCapacity(profile, wish)
   if (wish.iops !== undefined && wish.iops <= 0) {
     throw refused('volume_iops_zero_or_negative', 'iops', wish.iops, 'must be greater than zero')
   }
@@ -164,8 +166,14 @@ export function performanceOf(profile: VolumeProfile, wish: Wish): Performance {
   return profile.family === 'custom' ? customPerformance(profile, wish) : definedPerformance(profile, wish)
 }
 
-function checkCapacity(profile: VolumeProfile, capacityGb: number): void {
-  const { min, max } = profile.capacityGb
+/** The IOPS that a volume keeps when its capacity becomes this: its own, or the nearest that are allowed. */
+export function iopsWithin(profile: Custom | Defined, capacityGb: number, iops: number): number {
+  const ceiling = profile.ceilings.find(({ upToGb }) => capacityGb <= upToGb)
+  return ceiling ? Math.min(Math.max(iops, ceiling.iopsMin), ceiling.iopsMax) : iops
+}
+
+function checkCapacity(profile: VolumeProfile, { capacityGb, isBoot }: Wish): void {
+  const { min, max } = isBoot ? profile.bootCapacityGb : profile.capacityGb
   if (capacityGb <= 0) {
     throw refused('volume_capacity_zero_or_negative', 'capacity', capacityGb, 'must be greater than zero')
   }

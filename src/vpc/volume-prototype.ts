@@ -1,5 +1,5 @@
-// From the body of POST /volumes to what shall be made; every refusal names the field. Pure. Source: VPC API,
-// "VolumePrototype".
+// From the bodies of POST and PATCH to what shall be made or changed; every refusal names the field. Pure. Source: VPC
+// API, "VolumePrototype", "VolumePatch".
 
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
@@ -8,11 +8,13 @@ import { nameOf } from './identity.ts'
 import { checkName } from './names.ts'
 import { refuseNotYet } from './not-yet.ts'
 import { checkZone } from './regions.ts'
-import type { VolumePatch } from './tables-volumes.ts'
+import type { AllowedUse } from './volume.ts'
+import type { WantedChange } from './volume-change.ts'
 import { checkKeyCrn } from './volume-key.ts'
 import { findProfile, performanceOf } from './volume-profiles.ts'
-import { volumePatchNotYet, volumePrototypeNotYet } from './volume-schemas.ts'
-import type { volumePatch, volumePrototype } from './volume-schemas.ts'
+import type { VolumeProfile } from './volume-profiles.ts'
+import { volumePrototypeNotYet } from './volume-schemas.ts'
+import type { volumeFields, volumePatch, volumePrototype } from './volume-schemas.ts'
 
 export interface NewVolume {
   readonly name: string | null
@@ -22,54 +24,82 @@ export interface NewVolume {
   readonly iops: number
   readonly bandwidthMbps: number
   readonly userTags: readonly string[]
-  readonly keyCrn: string
+  /** Null for a key of the provider's. */
+  readonly keyCrn: string | null
+  readonly allowedUse: AllowedUse | null
   readonly resourceGroupId: string | null
 }
 
 export function parseVolumePrototype(body: Static<typeof volumePrototype>, region: string): NewVolume {
+  return parseVolume(body, checkZone(region, nameOf(body.zone, 'zone')))
+}
+
+/** VPC API, "InstancePrototype": a boot volume may leave its capacity to its image. */
+const bootCapacityGb = 100
+
+/** The body without its zone, as the prototypes of instances and attachments hold it. */
+export function parseVolume(body: Static<typeof volumeFields>, zone: string, isBoot = false): NewVolume {
   refuseNotYet(body, volumePrototypeNotYet)
   const profile = parseProfile(nameOf(body.profile, 'profile'))
-  const capacityGb = body.capacity
+  const capacityGb = body.capacity ?? (isBoot ? bootCapacityGb : undefined)
   if (capacityGb === undefined) {
     throw new Fault('invalid', 'capacity is required', { reason: 'volume_capacity_missing', target: field('capacity') })
   }
-  const performance = performanceOf(profile, { capacityGb, iops: body.iops, bandwidthMbps: body.bandwidth })
+  const performance = performanceOf(profile, { capacityGb, iops: body.iops, bandwidthMbps: body.bandwidth, isBoot })
   return {
     name: body.name === undefined ? null : checkName(body.name),
-    zone: checkZone(region, nameOf(body.zone, 'zone')),
+    zone,
     profile: profile.name,
     capacityGb,
     ...performance,
     userTags: parseUserTags(body.user_tags ?? []),
-    keyCrn: parseKey(body.encryption_key),
+    keyCrn: body.encryption_key ? checkKeyCrn(body.encryption_key.crn) : null,
+    allowedUse: isBoot ? parseAllowedUse(body.allowed_use) : refuseAllowedUse(body.allowed_use),
     resourceGroupId: body.resource_group?.id ?? null,
   }
 }
 
-export function parseVolumePatch(body: Static<typeof volumePatch>): VolumePatch {
-  refuseNotYet(body, volumePatchNotYet)
+export function parseVolumePatch(body: Static<typeof volumePatch>): WantedChange {
+  const allowedUse = parseAllowedUse(body.allowed_use)
   return {
     ...(body.name !== undefined && { name: checkName(body.name) }),
     ...(body.user_tags !== undefined && { userTags: parseUserTags(body.user_tags) }),
+    ...(allowedUse && { allowedUse }),
+    ...(body.capacity !== undefined && { capacityGb: body.capacity }),
+    ...(body.iops !== undefined && { iops: body.iops }),
+    ...(body.bandwidth !== undefined && { bandwidthMbps: body.bandwidth }),
+    ...(body.profile && { profile: parseProfile(nameOf(body.profile, 'profile')) }),
   }
 }
 
-function parseProfile(name: string) {
+function parseProfile(name: string): VolumeProfile {
   const profile = findProfile(name)
   if (profile) return profile
   const message = `volume profile ${JSON.stringify(name.slice(0, 64))} is not found`
   throw new Fault('invalid', message, { reason: 'volume_profile_not_found', target: field('profile.name') })
 }
 
-/** A volume whose key was forgotten must not come to be under another's, not even the provider's. */
-function parseKey(key: { readonly crn: string } | undefined): string {
-  if (key) return checkKeyCrn(key.crn)
-  const message = 'volumes without encryption_key, encrypted with keys of the provider, are not supported yet'
-  throw new Fault('not_implemented', message, { target: field('encryption_key') })
+type AllowedUseBody = Static<typeof volumeFields>['allowed_use']
+
+/** An empty one says nothing: Terraform's provider 1.72 sends it with every volume. */
+function parseAllowedUse(body: AllowedUseBody): AllowedUse | null {
+  if (!body || Object.keys(body).length === 0) return null
+  return {
+    api_version: body.api_version ?? '',
+    bare_metal_server: body.bare_metal_server ?? 'true',
+    instance: body.instance ?? 'true',
+  }
+}
+
+/** VPC API, `allowed_use`: for what machines can boot from, which a blank volume is not. */
+function refuseAllowedUse(body: AllowedUseBody): null {
+  if (parseAllowedUse(body) === null) return null
+  const target = field('allowed_use')
+  throw new Fault('invalid', 'allowed_use is for boot volumes only', { reason: 'bad_field', target })
 }
 
 /** VPC API, "user tags": letters, digits and `:_ .-`; the tagging service keeps them in lower case. */
-function parseUserTags(tags: readonly string[]): readonly string[] {
+export function parseUserTags(tags: readonly string[]): readonly string[] {
   const rule = /^[A-Za-z0-9:_ .-]+$/
   if (tags.length > userTagsMax || tags.some((tag) => tag.length > userTagLengthMax || !rule.test(tag))) {
     const message = `user_tags must be at most ${userTagsMax} of 1 to ${userTagLengthMax} letters, digits and ":_ .-"`

@@ -3,7 +3,7 @@
 import { rfc3339 } from '#base/clock.ts'
 import { groupReference } from './groups.ts'
 import type { AttachmentView } from './instance.ts'
-import { attachmentHref, deviceOf, instanceHref } from './instance-reply.ts'
+import { attachmentHref, deviceOf, instanceReference } from './instance-reply.ts'
 import { zoneReference } from './regions.ts'
 import type { Volume } from './volume.ts'
 import { findProfile } from './volume-profiles.ts'
@@ -30,7 +30,8 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
   const profile = findProfile(volume.profile)
   const status = statusOf(volume)
   return {
-    active: attachment !== undefined,
+    active: attachment?.instance.status === 'running',
+    ...(volume.allowedUse && { allowed_use: { ...volume.allowedUse } }),
     adjustable_capacity_states: [...(profile?.adjustableCapacityStates ?? [])],
     adjustable_iops_states: [...(profile?.adjustableIopsStates ?? [])],
     attachment_state: attachmentStateOf(volume, attachment !== undefined),
@@ -39,8 +40,7 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
     capacity: volume.capacityGb,
     created_at: rfc3339(volume.createdAt),
     crn: volume.crn,
-    encryption: 'user_managed' as const,
-    encryption_key: { crn: volume.keyCrn },
+    ...encryptionOf(volume),
     health_reasons: [],
     health_state: healthOf(status),
     href: volumeHref(base, volume.id),
@@ -59,6 +59,12 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
   }
 }
 
+/** The provider's key is the provider's business: its name is shown to nobody. */
+const encryptionOf = (volume: Volume) =>
+  volume.isProviderManaged
+    ? { encryption: 'provider_managed' as const }
+    : { encryption: 'user_managed' as const, encryption_key: { crn: volume.keyCrn } }
+
 function statusReasons(volume: Volume, status: ReturnType<typeof statusOf>) {
   if (status === 'failed') return volume.failure ? [{ ...volume.failure }] : []
   const reason = status === 'unusable' ? keyReason(volume.keyStanding) : null
@@ -70,7 +76,7 @@ const attachmentReference = (base: string, attachment: AttachmentView) => ({
   ...deviceOf(attachment),
   href: attachmentHref(base, attachment),
   id: attachment.id,
-  instance: { ...attachment.instance, href: instanceHref(base, attachment.instance.id) },
+  instance: instanceReference(base, attachment.instance),
   name: attachment.name,
-  type: 'data' as const,
+  type: attachment.type,
 })

@@ -2,35 +2,52 @@
 
 import { Type } from 'typebox'
 import { notYetFields } from './not-yet.ts'
-import { groupIdentity, groupReference, nameIdentity, pageReply, paged, reason, reference, text } from './schemas.ts'
+import {
+  groupIdentity,
+  groupReference,
+  idIdentity,
+  nameIdentity,
+  pageReply,
+  paged,
+  reason,
+  reference,
+  text,
+} from './schemas.ts'
 
-export const volumePrototypeNotYet = ['source_snapshot', 'allowed_use'] as const
-export const volumePatchNotYet = ['allowed_use', 'bandwidth', 'capacity', 'iops', 'profile'] as const
+export const volumePrototypeNotYet = ['source_snapshot'] as const
 
 const closed = { additionalProperties: false } as const
 
-export const volumePrototype = Type.Object(
-  {
-    name: Type.Optional(Type.String()),
-    profile: nameIdentity,
-    zone: nameIdentity,
-    capacity: Type.Optional(Type.Integer()),
-    iops: Type.Optional(Type.Integer()),
-    bandwidth: Type.Optional(Type.Integer()),
-    encryption_key: Type.Optional(Type.Object({ crn: text }, closed)),
-    resource_group: Type.Optional(groupIdentity),
-    user_tags: Type.Optional(Type.Array(Type.String())),
-    ...notYetFields(volumePrototypeNotYet),
-  },
-  closed,
-)
+/** Longest text of an expression; VPC API, "VolumeAllowedUse". */
+const expression = Type.Optional(Type.String({ maxLength: 500 }))
 
-export const volumePatch = Type.Object(
-  {
-    name: Type.Optional(Type.String()),
-    user_tags: Type.Optional(Type.Array(Type.String())),
-    ...notYetFields(volumePatchNotYet),
-  },
+const shared = {
+  name: Type.Optional(Type.String()),
+  capacity: Type.Optional(Type.Integer()),
+  iops: Type.Optional(Type.Integer()),
+  bandwidth: Type.Optional(Type.Integer()),
+  user_tags: Type.Optional(Type.Array(Type.String())),
+  allowed_use: Type.Optional(
+    Type.Object({ api_version: expression, bare_metal_server: expression, instance: expression }, closed),
+  ),
+}
+
+/** Everything about a new volume but where it lies. */
+const prototype = {
+  ...shared,
+  profile: nameIdentity,
+  encryption_key: Type.Optional(Type.Object({ crn: text }, closed)),
+  resource_group: Type.Optional(groupIdentity),
+  ...notYetFields(volumePrototypeNotYet),
+}
+
+export const volumeFields = Type.Object(prototype, closed)
+export const volumePrototype = Type.Object({ ...prototype, zone: nameIdentity }, closed)
+export const volumePatch = Type.Object({ ...shared, profile: Type.Optional(nameIdentity) }, closed)
+
+/** Either a volume that there is, or one to be made: attachments take both. Which it is, attached-volume.ts decides. */
+export const volumeOrFields = Type.Object(
+  { ...prototype, ...idIdentity.properties, profile: Type.Optional(nameIdentity) },
   closed,
 )
 
@@ -40,6 +57,10 @@ export const volumeQuery = Type.Object({
   'zone.name': Type.Optional(text),
   attachment_state: Type.Optional(Type.Enum(['attached', 'unattached', 'unusable'])),
   encryption: Type.Optional(Type.Enum(['provider_managed', 'user_managed'])),
+  'operating_system.family': Type.Optional(text),
+  'operating_system.architecture': Type.Optional(text),
+  storage_generation: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 })),
+  tag: Type.Optional(text),
 })
 
 const states = Type.Array(Type.Enum(['attached', 'unattached', 'unusable']))
@@ -54,8 +75,15 @@ export const volumeAttachmentReference = Type.Object({
   type: Type.Enum(['boot', 'data']),
 })
 
+const allowedUseReply = Type.Object({
+  api_version: Type.String(),
+  bare_metal_server: Type.String(),
+  instance: Type.String(),
+})
+
 export const volumeReply = Type.Object({
   active: Type.Boolean(),
+  allowed_use: Type.Optional(allowedUseReply),
   adjustable_capacity_states: states,
   adjustable_iops_states: states,
   attachment_state: Type.Enum(['attached', 'unattached', 'unusable']),
@@ -65,7 +93,7 @@ export const volumeReply = Type.Object({
   created_at: Type.String({ format: 'date-time' }),
   crn: Type.String(),
   encryption: Type.Enum(['provider_managed', 'user_managed']),
-  encryption_key: Type.Object({ crn: Type.String() }),
+  encryption_key: Type.Optional(Type.Object({ crn: Type.String() })),
   health_reasons: Type.Array(reason),
   health_state: Type.Enum(['ok', 'degraded', 'faulted', 'inapplicable']),
   href: Type.String(),

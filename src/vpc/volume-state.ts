@@ -5,7 +5,7 @@
 import type { KeyStanding } from '#kms/port.ts'
 import type { VolumePhase } from '#store/schema/vpc.ts'
 
-export type VolumeStatus = 'available' | 'failed' | 'pending' | 'pending_deletion' | 'unusable'
+export type VolumeStatus = 'available' | 'failed' | 'pending' | 'pending_deletion' | 'unusable' | 'updating'
 
 /** Phases of which readers know nothing: the volume may still turn out to have no key. */
 export const hiddenPhases = ['requested', 'abandoned'] as const satisfies readonly VolumePhase[]
@@ -31,30 +31,39 @@ export interface VolumeTruth {
   readonly keyStanding: KeyStanding
 }
 
+/** A volume that lives is what its phase says while its key opens, and unusable while it does not. */
 export function statusOf({ phase, keyStanding }: VolumeTruth): VolumeStatus {
-  if (phase === 'formatted') return standingOpens[keyStanding] ? 'available' : 'unusable'
-  return statusOfPhase[phase]
+  return livesOnKey(phase) && !standingOpens[keyStanding] ? 'unusable' : statusOfPhase[phase]
 }
+
+/** Phases in which the key's standing decides what becomes of a volume; in the others that is settled. */
+export const keyedPhases = ['keyed', 'formatted', 'updating'] as const satisfies readonly VolumePhase[]
+
+const livesOnKey = (phase: VolumePhase): boolean => keyedPhases.some((one) => one === phase)
 
 const statusOfPhase = {
   requested: 'pending',
   abandoned: 'pending_deletion',
   keyed: 'pending',
+  formatted: 'available',
+  updating: 'updating',
   failed: 'failed',
   deleting: 'pending_deletion',
-} as const satisfies Record<Exclude<VolumePhase, 'formatted'>, VolumeStatus>
+} as const satisfies Record<VolumePhase, VolumeStatus>
 
-export type VolumeAction = 'attach' | 'connect' | 'delete' | 'update'
+export type VolumeAction = 'attach' | 'connect' | 'delete' | 'resize' | 'update'
 
 /**
  * VPC API, "Delete a volume": available or failed, and by the encryption pages unusable too. "Create a volume
- * attachment": available only. Names and tags may change at any time but on the way out.
+ * attachment" and changes of capacity and performance (`resize`): available only. Names and tags may change at any time
+ * but on the way out.
  */
 export const allowedIn = {
   attach: ['available'],
-  connect: ['available'],
+  connect: ['available', 'updating'],
   delete: ['available', 'failed', 'unusable'],
-  update: ['available', 'failed', 'pending', 'unusable'],
+  resize: ['available'],
+  update: ['available', 'failed', 'pending', 'unusable', 'updating'],
 } as const satisfies Record<VolumeAction, readonly VolumeStatus[]>
 
 export const mayInStatus = (action: VolumeAction, status: VolumeStatus): boolean => {
@@ -64,7 +73,7 @@ export const mayInStatus = (action: VolumeAction, status: VolumeStatus): boolean
 
 /** VPC API, `health_state`: only a volume that can be used is healthy or not; for the others it is inapplicable. */
 export const healthOf = (status: VolumeStatus): 'ok' | 'inapplicable' =>
-  status === 'available' ? 'ok' : 'inapplicable'
+  status === 'available' || status === 'updating' ? 'ok' : 'inapplicable'
 
 /**
  * VPC API, `attachment_state`: `unusable` is a volume that cannot be attached to any instance. An attached one stays

@@ -1,10 +1,17 @@
 // A volume as the rest of this folder sees it: what it is, whose key it lies under, how far it has come.
 
 import { assert } from '#base/assert.ts'
-import type { VolumeId } from '#base/id.ts'
+import type { InstanceId, VolumeId } from '#base/id.ts'
 import type { VolumeSpec } from '#disk/port.ts'
 import type { ServiceSubject } from '#iam/port.ts'
 import type { StatusReason, VolumeTruth } from './volume-state.ts'
+
+/** VPC API, "VolumeAllowedUse": expressions that are kept for whoever starts machines, and not evaluated here. */
+export interface AllowedUse {
+  readonly api_version: string
+  readonly bare_metal_server: string
+  readonly instance: string
+}
 
 export interface Volume extends VolumeTruth {
   readonly id: VolumeId
@@ -23,6 +30,15 @@ export interface Volume extends VolumeTruth {
   /** Null until the key manager has answered, which readers never see. Opaque: only `kms` and `disk` can read it. */
   readonly wrappedDataKey: Uint8Array | null
   readonly failure: StatusReason | null
+  /** Whether the key is the provider's: then the client never named it and is not shown it. */
+  readonly isProviderManaged: boolean
+  /** From when a disk could have formatted it. */
+  readonly waitingSince: number
+  /** The instance that is being made together with it. */
+  readonly madeFor: InstanceId | null
+  /** The stock image that its instance named, for a boot volume. */
+  readonly imageId: string | null
+  readonly allowedUse: AllowedUse | null
   readonly revision: number
   readonly createdAt: number
 }

@@ -6,7 +6,9 @@ import { reply } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
 import type { Context } from '#iam/port.ts'
 import { groupNames } from './groups.ts'
+import { pagedProfiles } from './instance-profiles.ts'
 import { pageLinks, pageOf } from './page.ts'
+import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
 import { attachmentsOf } from './tables-attachments.ts'
 import {
@@ -18,12 +20,14 @@ import {
   requestDeletion,
   updateVolume,
 } from './tables-volumes.ts'
-import type { LocatedVolume, UpdateVolume } from './tables-volumes.ts'
+import type { LocatedVolume, UpdateVolume, VolumePatch } from './tables-volumes.ts'
 import { grantsFor, targetOf, visibleOf } from './targets.ts'
 import type { Volume } from './volume.ts'
 import { createVolume, nameTaken } from './volume-create.ts'
+import { changeOf } from './volume-change.ts'
 import { parseVolumePatch, parseVolumePrototype } from './volume-prototype.ts'
 import { volumeEtag, volumeView } from './volume-reply.ts'
+import { findProfile } from './volume-profiles.ts'
 import type { volumePatch, volumePrototype, volumeQuery } from './volume-schemas.ts'
 import { allowedIn, attachmentStateOf, mayInStatus, statusOf } from './volume-state.ts'
 
@@ -79,16 +83,22 @@ export function makeVolumes(parts: VpcParts) {
       return await answer(context, volume)
     },
 
+    async listInstanceProfiles(context: Context, id: string, query: PageRequest) {
+      await grantOn(context, 'is.volume.volume.read', id)
+      return pagedProfiles(context.baseUrl, `${context.baseUrl}/v1/volumes/${id}/instance_profiles`, query)
+    },
+
     async update(context: Context, id: string, body: Static<typeof volumePatch>, ifMatch: string | undefined) {
-      const patch = parseVolumePatch(body)
-      if (patch.userTags && ifMatch === undefined) throw ifMatchMissing()
+      const wanted = parseVolumePatch(body)
+      if (wanted.userTags && ifMatch === undefined) throw ifMatchMissing()
       const grant = await grantOn(context, 'is.volume.volume.update', id)
       const volume = await database.transaction(async (tx) => {
         const before = await readVolume(tx, grant)
         if (!before) throw notFound(id)
         checkEtag(before, ifMatch)
         refuseInStatus('update', before)
-        if (patch.name === undefined && patch.userTags === undefined) return before
+        const patch = changeOf(before, (await attachmentsOf(tx, [before])).get(before.id), wanted)
+        if (Object.keys(patch).length === 0) return before
         if (patch.name !== undefined && (await isNameTaken(tx, grant, region, patch.name))) throw nameTaken(patch.name)
         return await change(tx, context, grant, before, patch)
       })
@@ -118,9 +128,9 @@ export function makeVolumes(parts: VpcParts) {
     context: Context,
     grant: UpdateVolume,
     before: Volume,
-    patch: Parameters<typeof updateVolume>[3],
+    patch: VolumePatch,
   ): Promise<Volume> {
-    const after = await updateVolume(tx, grant, before.revision, patch)
+    const after = await updateVolume(tx, grant, before, patch)
     if (!after) throw notDeletable(before)
     const { accountId, crn: volumeCrn } = after
     await outbox.append(tx, { type: 'vpc.volume.updated', accountId, initiatorId: context.caller.iamId, volumeCrn })
@@ -131,9 +141,17 @@ export function makeVolumes(parts: VpcParts) {
 function matches(volume: LocatedVolume, query: Static<typeof volumeQuery>): boolean {
   if (query.name !== undefined && volume.name !== query.name) return false
   if (query['zone.name'] !== undefined && volume.zone !== query['zone.name']) return false
-  if (query.encryption === 'provider_managed') return false
+  if (query.encryption !== undefined && (query.encryption === 'provider_managed') !== volume.isProviderManaged)
+    return false
+  if (query.tag !== undefined && !volume.userTags.includes(query.tag.toLowerCase())) return false
+  const generation = findProfile(volume.profile)?.storageGeneration
+  if (query.storage_generation !== undefined && query.storage_generation !== generation) return false
+  if (!hasNone(query['operating_system.family']) || !hasNone(query['operating_system.architecture'])) return false
   return query.attachment_state === undefined || attachmentStateOf(volume, volume.attached) === query.attachment_state
 }
+
+/** VPC API, filters: `null` asks for what has none. Volumes are blank here: none of them has an operating system. */
+const hasNone = (wanted: string | undefined): boolean => wanted === undefined || wanted === 'null'
 
 function refuseInStatus(action: 'update' | 'delete', volume: Volume): void {
   const status = statusOf(volume)

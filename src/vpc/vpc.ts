@@ -7,14 +7,25 @@ import type { Attachments } from './attachments.ts'
 import { makeConnections } from './connection.ts'
 import type { Connections } from './connection.ts'
 import { followKeys } from './follow-keys.ts'
+import { followNotices } from './follow-notices.ts'
 import { makeInstances } from './instances.ts'
 import type { Instances } from './instances.ts'
+import { makeNetworks } from './networks.ts'
+import type { Networks } from './networks.ts'
 import type { VpcParts } from './parts.ts'
 import { reconcileExports } from './reconcile-exports.ts'
 import { reconcileVolumes } from './reconcile-volumes.ts'
 import { makeRegions } from './regions.ts'
 import type { Regions } from './regions.ts'
 import { sweepRegistrations } from './registrations.ts'
+import { makeSecurityGroups } from './security-groups.ts'
+import type { SecurityGroups } from './security-groups.ts'
+import { makeSshKeys } from './ssh-keys.ts'
+import type { SshKeys } from './ssh-keys.ts'
+import { makeSubnets } from './subnets.ts'
+import type { Subnets } from './subnets.ts'
+import { makeVirtualInterfaces } from './virtual-interfaces.ts'
+import type { VirtualInterfaces } from './virtual-interfaces.ts'
 import { checkVersion } from './version.ts'
 import { makeVolumes } from './volumes.ts'
 import type { Volumes } from './volumes.ts'
@@ -25,6 +36,12 @@ export interface Vpc {
   readonly instances: Instances
   readonly attachments: Attachments
   readonly connections: Connections
+  readonly networks: Networks
+  readonly subnets: Subnets
+  readonly securityGroups: SecurityGroups
+  readonly virtualInterfaces: VirtualInterfaces
+  readonly sshKeys: SshKeys
+  readonly region: string
   readonly consumers: readonly Consumer[]
   /** The check that every operation of vpcContract shares; not for the connection, which is ours. */
   checkQuery(query: Readonly<Record<string, unknown>>): void
@@ -37,6 +54,12 @@ export function makeVpc(parts: VpcParts): Vpc {
     instances: makeInstances(parts),
     attachments: makeAttachments(parts),
     connections: makeConnections(parts),
+    networks: makeNetworks(parts),
+    subnets: makeSubnets(parts),
+    securityGroups: makeSecurityGroups(parts),
+    virtualInterfaces: makeVirtualInterfaces(parts),
+    sshKeys: makeSshKeys(parts),
+    region: parts.region,
     consumers: consumersOf(parts),
     checkQuery: (query) => checkVersion(query, parts.clock.now()),
   }
@@ -45,12 +68,31 @@ export function makeVpc(parts: VpcParts): Vpc {
 const consumersOf = (parts: VpcParts): readonly Consumer[] => [
   {
     name: 'vpc.volumes',
-    types: ['vpc.volume.created', 'vpc.volume.abandoned', 'vpc.volume.deletion-requested'],
+    types: [
+      'vpc.volume.created',
+      'vpc.volume.abandoned',
+      'vpc.volume.updated',
+      'vpc.volume.became-unusable',
+      'vpc.volume.resumed',
+      'vpc.volume.deletion-requested',
+      'vpc.instance.abandoned',
+    ],
     reconcile: () => reconcileVolumes(parts),
   },
   {
     name: 'vpc.exports',
-    types: ['vpc.attachment.created', 'vpc.attachment.detach-requested', 'vpc.instance.deletion-requested'],
+    types: [
+      'vpc.attachment.created',
+      'vpc.attachment.detach-requested',
+      'vpc.instance.created',
+      'vpc.instance.start-requested',
+      'vpc.instance.stop-requested',
+      'vpc.instance.reboot-requested',
+      'vpc.instance.deletion-requested',
+      'vpc.volume.became-available',
+      'vpc.volume.became-unusable',
+      'vpc.volume.failed',
+    ],
     reconcile: () => reconcileExports(parts),
   },
   {
@@ -60,15 +102,35 @@ const consumersOf = (parts: VpcParts): readonly Consumer[] => [
       'kms.key.enabled',
       'kms.key.deleted',
       'kms.key.expired',
+      'kms.key.restored',
+      'kms.key.sync-requested',
       'iam.policy.created',
       'iam.policy.deleted',
+      'iam.policy.updated',
+      'iam.policy.restored',
+      'iam.role.updated',
+      'iam.access-settings.updated',
       'vpc.volume.created',
     ],
     reconcile: () => followKeys(parts),
   },
   {
+    name: 'vpc.notices',
+    types: [
+      'kms.key.disabled',
+      'kms.key.enabled',
+      'kms.key.deleted',
+      'kms.key.restored',
+      'kms.key.rotated',
+      'kms.key.sync-requested',
+      'iam.policy.created',
+      'vpc.volume.created',
+    ],
+    reconcile: () => followNotices(parts),
+  },
+  {
     name: 'vpc.registrations',
-    types: ['vpc.volume.refused', 'vpc.volume.deleted'],
+    types: ['vpc.volume.refused', 'vpc.volume.deleted', 'kms.key.sync-requested'],
     reconcile: () => sweepRegistrations(parts),
   },
 ]

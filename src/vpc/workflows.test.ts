@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '#base/fault.ts'
 import type { Plan } from './testing/faults.ts'
+import { keyReason } from './volume-state.ts'
 import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
 import type { World } from './testing/world.ts'
 
@@ -12,7 +13,9 @@ import type { World } from './testing/world.ts'
 async function assertWhole(world: World, about: string): Promise<void> {
   const { reads } = world.database
   const volumes = await reads.selectFrom('vpc_volume').select(['id', 'crn', 'phase', 'wrapped_data_key']).execute()
-  const attachments = await reads.selectFrom('vpc_attachment').select(['id', 'volume_id', 'status']).execute()
+  const attachments = await reads.selectFrom('vpc_attachment').selectAll().execute()
+  const instances = await reads.selectFrom('vpc_instance').select(['id', 'status']).execute()
+  const running = new Set(instances.filter(({ status }) => status === 'running').map(({ id }) => id))
   const phases = volumes.map(({ phase }) => phase)
   assert.ok(
     phases.every((phase) => phase === 'formatted'),
@@ -27,7 +30,13 @@ async function assertWhole(world: World, about: string): Promise<void> {
     attachments.every(({ status }) => status === 'attached'),
     about,
   )
-  const served = attachments.map(({ id, volume_id }) => [id, volume_id])
+  assert.ok(
+    instances.every(({ status }) => status === 'running' || status === 'stopped'),
+    about,
+  )
+  const served = attachments
+    .filter(({ instance_id }) => running.has(instance_id))
+    .map(({ id, volume_id }) => [id, volume_id])
   assert.deepEqual([...world.disk.exports].sort(), served.sort(), about)
   const before = await world.events()
   await world.pass()
@@ -193,14 +202,163 @@ test('pending does not last for ever: a disk that never answers fails the volume
   await assertWhole(world, 'after the failure')
 })
 
-test('a key that is withdrawn before the image is made fails the volume, with the reason', async () => {
+for (const standing of ['disabled', 'unauthorized'] as const) {
+  test(`a volume whose key is ${standing} before the image is made waits for it, however long that takes`, async () => {
+    await using world = await makeWorld()
+    const path = await volumeIn(world)
+    world.kms.put(keyOfA, standing)
+    world.disk.refusal = new Fault('conflict', 'the key is not active')
+    await world.pass()
+    const { body } = await world.call('GET', path)
+    assert.deepEqual([body.status, body.status_reasons[0].code], ['unusable', keyReason(standing)?.code])
+    assert.ok((await world.events()).includes('vpc.volume.became-unusable'))
+    await world.longAfter()
+    assert.equal((await world.call('GET', path)).body.status, 'unusable')
+
+    world.kms.put(keyOfA, 'usable')
+    world.disk.refusal = new Fault('unavailable', 'still starting')
+    await world.pass()
+    await world.pass()
+    assert.equal((await world.call('GET', path)).body.status, 'pending', 'the time under the key does not count')
+    world.disk.refusal = null
+    await world.settle()
+    await assertWhole(world, 'after the return')
+    assert.equal((await world.call('GET', path)).body.status, 'available')
+  })
+}
+
+test('a key that comes back while its refusal is looked into costs the volume nothing', async () => {
+  await using world = await makeWorld()
+  const path = await volumeIn(world)
+  world.disk.refusal = new Fault('conflict', 'the key is not active')
+  await world.pass()
+  assert.equal((await world.call('GET', path)).body.status, 'pending')
+  world.disk.refusal = null
+  await world.pass()
+  assert.equal((await world.call('GET', path)).body.status, 'available')
+})
+
+test('a key that is deleted before the image is made fails the volume, with the reason, and it can be deleted', async () => {
+  await using world = await makeWorld()
+  const path = await volumeIn(world)
+  world.kms.put(keyOfA, 'deleted')
+  world.disk.refusal = new Fault('gone', 'the key was deleted')
+  await world.pass()
+  const { body } = await world.call('GET', path)
+  assert.deepEqual([body.status, body.status_reasons[0].code], ['failed', 'encryption_key_deleted'])
+  assert.equal((await world.call('DELETE', path)).status, 204)
+  await world.settle()
+  await assertWhole(world, 'after the deletion')
+})
+
+test('a volume that waits for its key may be deleted', async () => {
   await using world = await makeWorld()
   const path = await volumeIn(world)
   world.kms.put(keyOfA, 'disabled')
-  world.disk.refusal = new Fault('conflict', 'the key is not active')
   await world.pass()
-  const { body } = await world.call('GET', path)
-  assert.deepEqual([body.status, body.status_reasons[0].code], ['failed', 'encryption_key_disabled'])
+  assert.equal((await world.call('DELETE', path)).status, 204)
+  await world.settle()
+  assert.equal((await world.call('GET', path)).status, 404)
+  assert.equal(world.kms.registrations.size, 0)
+})
+
+test('an instance with its volumes comes to be whole or not at all', async () => {
+  const body = {
+    zone: { name: 'us-south-3' },
+    name: 'machine',
+    image: { id: 'r006-00000000-0000-4000-8000-000000000001' },
+    boot_volume_attachment: {
+      volume: { profile: { name: 'general-purpose' }, capacity: 100, encryption_key: { crn: keyOfA } },
+    },
+    volume_attachments: [
+      {
+        name: 'data',
+        volume: { profile: { name: 'general-purpose' }, capacity: 10 },
+        delete_volume_on_instance_delete: true,
+      },
+    ],
+  }
+  const strikes = await struckEverywhere(
+    async (world) => {
+      const { body: volume } = await world.call('POST', '/v1/volumes', { body: volumeBody({ name: 'existing' }) })
+      const volumes = [...body.volume_attachments, { volume: { id: volume.id } }]
+      return () => world.call('POST', '/v1/instances', { body: { ...body, volume_attachments: volumes } })
+    },
+    async (world) => {
+      const { instances } = (await world.call('GET', '/v1/instances')).body
+      const { volumes } = (await world.call('GET', '/v1/volumes')).body
+      if (instances.length === 0) {
+        assert.equal(volumes.length, 1)
+        assert.equal((await world.call('POST', '/v1/instances', { body })).status, 201, 'the name is free again')
+        return
+      }
+      assert.equal(instances[0].status, 'running')
+      assert.equal(instances[0].volume_attachments.length, 3)
+      assert.equal(volumes.length, 3)
+    },
+  )
+  assert.ok(strikes >= 4 * 10, `${strikes} strikes`)
+})
+
+test('an instance of which one key is refused leaves nothing, and says which', async () => {
+  await using world = await makeWorld()
+  const other = keyOfA.replace(/.$/, '0')
+  const volume = (crn: string) => ({
+    volume: { profile: { name: 'general-purpose' }, capacity: 10, encryption_key: { crn } },
+  })
+  const body = { zone: { name: 'us-south-3' }, volume_attachments: [volume(keyOfA), volume(other)] }
+  const refused = await world.call('POST', '/v1/instances', { body })
+  assert.equal(refused.status, 400)
+  assert.equal(refused.body.errors[0].target.name, 'volume_attachments.1.volume.encryption_key.crn')
+  await world.settle()
+  await assertWhole(world, 'refused')
+  assert.equal((await world.call('GET', '/v1/instances')).body.total_count, 0)
+  assert.equal(world.kms.registrations.size, 0)
+})
+
+test('a volume that is made with its attachment comes with it or not at all', async () => {
+  await struckEverywhere(
+    async (world) => {
+      const { body: instance } = await world.call('POST', '/v1/instances', { body: { zone: { name: 'us-south-3' } } })
+      const volume = { profile: { name: 'general-purpose' }, capacity: 10, encryption_key: { crn: keyOfA } }
+      return () => world.call('POST', `/v1/instances/${instance.id}/volume_attachments`, { body: { volume } })
+    },
+    async (world) => {
+      const { volumes } = (await world.call('GET', '/v1/volumes')).body
+      assert.ok(volumes.every((volume: { attachment_state: string }) => volume.attachment_state === 'attached'))
+    },
+  )
+})
+
+test('stopping and starting end with exports or without', async () => {
+  for (const type of ['stop', 'reboot', 'start'] as const) {
+    await struckEverywhere(
+      async (world) => {
+        const { path, attach } = await attachedIn(world, false)
+        await attach()
+        await world.settle()
+        const act = (what: string) => world.call('POST', `${path}/actions`, { body: { type: what } })
+        if (type === 'start') await act('stop')
+        return () => act(type)
+      },
+      async () => {},
+    )
+  }
+})
+
+test('growing a volume ends in the new size, or it is as it was', async () => {
+  await struckEverywhere(
+    async (world) => {
+      const { volume, attach } = await attachedIn(world, false)
+      await attach()
+      await world.settle()
+      return () => world.call('PATCH', volume, { body: { capacity: 40 } })
+    },
+    async (world) => {
+      const { body } = await world.call('GET', '/v1/volumes')
+      assert.ok([20, 40].includes(body.volumes[0].capacity))
+    },
+  )
 })
 
 test('an export that is added while its attachment ends does not stay', async () => {

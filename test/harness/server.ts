@@ -33,6 +33,8 @@ export interface Server {
   readonly baseUrl: string
   readonly a: Api
   readonly b: Api
+  /** Sets the clock of keys forward: the server is started with a virtual one. */
+  advance(seconds: number): Promise<void>
   /** What it has printed so far, both streams. */
   output(): string
   /** SIGTERM; resolves with the exit code. */
@@ -61,10 +63,15 @@ export async function runToEnd(
 }
 
 /** Starts in the given folder, so that a second start finds what the first has left. */
-export async function startServer(t: TestContext, folder: string, extra: readonly string[] = []): Promise<Server> {
+export async function startServer(
+  t: TestContext,
+  folder: string,
+  extra: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   const child = launch(
-    ['--data', folder, '--port', '0', '--nbd-port', '0', '--log-level', 'warn', '--check-replies', ...extra],
-    {},
+    ['--data', folder, '--port', '0', '--nbd-port', '0', '--log-level', 'warn', '--check-replies', '--clock', 'virtual', ...extra],
+    environment,
   )
   let output = ''
   const ready = new Promise<void>((resolve, reject) => {
@@ -87,6 +94,15 @@ export async function startServer(t: TestContext, folder: string, extra: readonl
     baseUrl: bootstrap.endpoints.iam,
     a: api(bootstrap.endpoints.iam, accountA),
     b: api(bootstrap.endpoints.iam, accountB),
+    async advance(seconds) {
+      const token = readFileSync(join(folder, 'operator.token'), 'utf8').trim()
+      const response = await fetch(`${bootstrap.endpoints.iam}/keyward/v1/clock/advance`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ seconds }),
+      })
+      assert.equal(response.status, 200, await response.text())
+    },
     output: () => output,
     async stop() {
       const end = ended(child)

@@ -36,6 +36,10 @@ export function memoryDevice({ sizeBytes, turns = () => 0 }: MemoryDeviceOptions
     sizeBytes,
     bytes,
     calls,
+    // What takes turns takes them: the caller goes the long way.
+    writesAtOnce: false,
+    readNow: () => false,
+    writeNow: () => false,
     failNext: (code) => {
       failure = code
     },

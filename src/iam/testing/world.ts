@@ -60,7 +60,7 @@ export interface World extends AsyncDisposable {
   /** The owner of account A or B, as a request's context. */
   owner(accountId: string): Promise<Context>
   /** Another IAM on the same database, as after a restart. */
-  restart(): Promise<Iam>
+  restart(settings?: { readonly policyPropagationMs: number }): Promise<Iam>
 }
 
 /** Accounts A and B with an owner each. */
@@ -87,7 +87,7 @@ export async function makeWorld(): Promise<World> {
     clock,
     random,
     owner: async (accountId) => contextOf(await iam.port.authenticate(await login(iam, apiKeyOf(accountId)))),
-    restart: () => makeIam(parts),
+    restart: (settings) => makeIam({ ...parts, ...settings }),
     async [Symbol.asyncDispose]() {
       await database.close()
       await rm(folder, { recursive: true })

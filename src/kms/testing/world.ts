@@ -17,11 +17,13 @@ import { signFenceAck } from '#crypto/fence-ack.ts'
 import { makeSealer, masterKeyBytes } from '#crypto/sealed-record.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import type { Outbox } from '#events/outbox.ts'
+import { makeAudit } from '#events/audit.ts'
 import { makeOutbox } from '#events/outbox.ts'
 import type { Caller, Grant, IamPort, ServiceSubject, Subject, Target } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import type { Asked } from '../access.ts'
+import { kmsAuditEvents } from '../audit-events.ts'
 import { makeKms } from '../kms.ts'
 import type { Kms } from '../kms.ts'
 import type { NewKey } from '../key-request.ts'
@@ -42,13 +44,16 @@ export const blockStorage: ServiceSubject = { kind: 'service', serviceName: 'ser
 /** Stands still until it is moved; timers call back in the move that reaches them. */
 export interface TestClock extends Clock {
   advance(ms: number): void
+  /** Moves the wall clock alone, as setting a virtual clock forward does: leases run on the other one. */
+  skip(ms: number): void
 }
 
 export function makeTestClock(): TestClock {
   let now = Date.UTC(2026, 0, 1)
+  let skipped = 0
   let timers: { readonly at: number; readonly callback: () => void }[] = []
   return {
-    now: () => now,
+    now: () => now + skipped,
     monotonicMs: () => now,
     after(delayMs, callback) {
       const timer = { at: now + delayMs, callback }
@@ -56,6 +61,9 @@ export function makeTestClock(): TestClock {
       return () => {
         timers = timers.filter((other) => other !== timer)
       }
+    },
+    skip(ms) {
+      skipped += ms
     },
     advance(ms) {
       now += ms
@@ -71,12 +79,15 @@ interface Permission {
   readonly action: string
   readonly accountId: string
   readonly keyId: string | null
+  readonly keyRing: string | null
 }
 
 export interface TestIam extends IamPort {
-  /** Permits the actions on everything of the account, or on one key. */
-  permit(who: Subject, accountId: string, actions: readonly string[], keyId?: string): void
+  /** Permits the actions on everything of the account, or on one key, or in one ring. */
+  permit(who: Subject, accountId: string, actions: readonly string[], only?: string | { keyRing: string }): void
   revoke(who: Subject): void
+  /** Whose token is its IAM id. */
+  know(who: Caller): void
   /** Runs before every decision: for what happens in between. */
   before: (action: string) => Promise<void> | void
 }
@@ -93,17 +104,27 @@ export function makeTestIam(): TestIam {
         p.who === nameOf(subject) &&
         p.action === action &&
         p.accountId === target.accountId &&
-        (p.keyId === null || p.keyId === target.resource),
+        (p.keyId === null || p.keyId === target.resource) &&
+        (p.keyRing === null || p.keyRing === target.keyRing),
     )
     return permission ? ({ permitted: true, policyId: 'policy' } as const) : ({ permitted: false } as const)
   }
 
+  // What of a target can be told in words.
+  const texts = (target: Target) =>
+    Object.fromEntries(
+      Object.entries(target).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    )
+
   const iam: TestIam = {
     before: () => undefined,
-    permit(who, accountId, actions, keyId) {
+    permit(who, accountId, actions, only) {
+      const keyId = typeof only === 'string' ? only : null
+      const keyRing = typeof only === 'object' ? only.keyRing : null
       if (who.kind !== 'service' || 'iamId' in who) callers.set(who.iamId, who)
-      permissions.push(...actions.map((action) => ({ who: nameOf(who), action, accountId, keyId: keyId ?? null })))
+      permissions.push(...actions.map((action) => ({ who: nameOf(who), action, accountId, keyId, keyRing })))
     },
+    know: (who) => void callers.set(who.iamId, who),
     revoke(who) {
       permissions = permissions.filter((p) => p.who !== nameOf(who))
     },
@@ -125,7 +146,7 @@ export function makeTestIam(): TestIam {
     explain: (subject, action, target) => ({
       action,
       subject: { name: nameOf(subject) },
-      resource: { ...target },
+      resource: texts(target),
       account: target.accountId,
     }),
     hasAccount: async () => true,
@@ -137,13 +158,28 @@ const nameOf = (subject: Subject): string =>
   'iamId' in subject ? subject.iamId : `${subject.serviceName}/${subject.accountId}`
 
 /** Everything that a Manager of the account's keys may do. */
-export const managerActions: readonly string[] =
-  'create list read readmetadata listkeyversions wrap unwrap rewrap rotate disable enable delete'
-    .split(' ')
-    .map((action) => `kms.secrets.${action}`)
+export const managerActions: readonly string[] = [
+  'secrets: create list read readmetadata listkeyversions wrap unwrap rewrap rotate disable enable delete restore patch',
+  'secrets: sync setkeyfordeletion unsetkeyfordeletion createalias deletealias',
+  'secrets-with-policy-overrides: create',
+  'importtoken: create read',
+  'instance: readallowedipport',
+  'instancepolicies: read write',
+  'keyrings: list create delete',
+  'policies: read write',
+].flatMap(actionsOf)
 export const registrationReads = ['kms.registrations.list', 'kms.registrations.listforkey']
 /** What an authorization with the role Reader gives a service. */
-export const serviceActions = ['kms.secrets.wrap', 'kms.secrets.unwrap', 'kms.registrations.create']
+export const serviceActions: readonly string[] = [
+  'secrets: wrap unwrap rewrap eventack readmetadata',
+  'registrations: create write merge delete list listforkey',
+].flatMap(actionsOf)
+
+/** `secrets: wrap` is `kms.secrets.wrap`. */
+function actionsOf(line: string): string[] {
+  const [noun = '', verbs = ''] = line.split(': ')
+  return verbs.split(' ').map((verb) => `kms.${noun}.${verb}`)
+}
 
 export interface TestHolder extends LeaseHolder {
   readonly fenced: string[][]
@@ -192,10 +228,15 @@ export const newRootKey: NewKey = {
   name: 'a root key',
   description: null,
   tags: [],
+  aliases: [],
   extractable: false,
-  payload: null,
+  imported: null,
   expiresAt: null,
+  policies: { rotation: null, dualAuthDelete: null },
 }
+
+/** Material as a caller brings it in the clear. */
+export const brought = (payload: string) => ({ payload, transport: null })
 
 export const volumeCrn = (name = 'r006-1', accountId = accountB): string =>
   formatCrn({ serviceName: 'is', location: 'us-south-1', accountId, resourceType: 'volume', resource: name })
@@ -219,7 +260,9 @@ export async function makeWorld(): Promise<World> {
   iam.permit(owner, accountA, [...managerActions, ...registrationReads])
   iam.permit(blockStorage, accountA, serviceActions)
   let failing: string | null = null
-  const real = makeOutbox(clock, random)
+  const log = makeLog('silent')
+  const audit = makeAudit({ database, clock, random, log, events: kmsAuditEvents })
+  const real = makeOutbox(clock, random, audit.onEvent)
   const outbox: Outbox = {
     async append(tx, event) {
       await real.append(tx, event)
@@ -227,7 +270,18 @@ export async function makeWorld(): Promise<World> {
     },
   }
   const sealer = makeSealer(masterKey, random)
-  const kms = makeKms({ database, outbox, clock, random, sealer, log: makeLog('silent'), iam })
+  const kms = makeKms({
+    database,
+    outbox,
+    clock,
+    realClock: clock,
+    random,
+    sealer,
+    log,
+    iam,
+    isMasterKeyInToken: false,
+    audit,
+  })
   const instanceId = makeUuid(random)
   const instance = { id: instanceId, serviceName: 'kms', accountId: accountA, region: 'us-south' } as const
   await kms.port.createInstance({ ...instance, resourceGroupId: 'g'.repeat(32) })

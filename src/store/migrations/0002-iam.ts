@@ -1,16 +1,19 @@
 import type { Kysely } from 'kysely'
-import { sql } from 'kysely'
+import { createPolicyTables } from './0002-iam-policies.ts'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await createIdentityTables(db)
+  await createApiKeyTables(db)
+  await createProfileTables(db)
   await db.schema
     .createTable('iam_signing_key')
     .addColumn('kid', 'text', (c) => c.primaryKey())
     .addColumn('public_jwk', 'text', (c) => c.notNull())
     .addColumn('sealed_private', 'blob', (c) => c.notNull())
     .addColumn('created_at', 'integer', (c) => c.notNull())
+    .addColumn('signs_from', 'integer', (c) => c.notNull())
     .execute()
-  await createPolicyTable(db)
+  await createPolicyTables(db)
 }
 
 async function createIdentityTables(db: Kysely<unknown>): Promise<void> {
@@ -21,6 +24,9 @@ async function createIdentityTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('state', 'text', (c) => c.notNull())
     .addColumn('owner_iam_id', 'text', (c) => c.notNull())
     .addColumn('created_at', 'integer', (c) => c.notNull())
+    .addColumn('settings', 'text', (c) => c.notNull())
+    .addColumn('settings_revision', 'text', (c) => c.notNull())
+    .addColumn('allowed_ip_addresses', 'text', (c) => c.notNull())
     .execute()
   await db.schema
     .createTable('iam_identity')
@@ -28,53 +34,94 @@ async function createIdentityTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('account_id', 'text', (c) => c.notNull())
     .addColumn('kind', 'text', (c) => c.notNull())
     .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('description', 'text')
     .addColumn('email', 'text', (c) => c.notNull())
     .addColumn('state', 'text', (c) => c.notNull())
+    .addColumn('locked', 'integer', (c) => c.notNull())
+    .addColumn('group_id', 'text')
+    .addColumn('unique_instance_crns', 'text')
     .addColumn('created_at', 'integer', (c) => c.notNull())
+    .addColumn('created_by_id', 'text', (c) => c.notNull())
+    .addColumn('modified_at', 'integer', (c) => c.notNull())
+    .addColumn('revision', 'text', (c) => c.notNull())
     .execute()
+  await db.schema.createIndex('iam_identity_account').on('iam_identity').columns(['account_id', 'kind']).execute()
+  await db.schema
+    .createTable('iam_history')
+    .addColumn('seq', 'integer', (c) => c.primaryKey().autoIncrement())
+    .addColumn('entity_id', 'text', (c) => c.notNull())
+    .addColumn('at', 'integer', (c) => c.notNull())
+    .addColumn('iam_id', 'text', (c) => c.notNull())
+    .addColumn('iam_id_account', 'text', (c) => c.notNull())
+    .addColumn('action', 'text', (c) => c.notNull())
+    .addColumn('params', 'text', (c) => c.notNull())
+    .execute()
+  await db.schema.createIndex('iam_history_entity').on('iam_history').columns(['entity_id', 'seq']).execute()
+}
+
+async function createApiKeyTables(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('iam_api_key')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('account_id', 'text', (c) => c.notNull())
     .addColumn('iam_id', 'text', (c) => c.notNull())
     .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('description', 'text')
     .addColumn('hash', 'text', (c) => c.notNull().unique())
     .addColumn('locked', 'integer', (c) => c.notNull())
     .addColumn('disabled', 'integer', (c) => c.notNull())
+    .addColumn('support_sessions', 'integer', (c) => c.notNull())
+    .addColumn('action_when_leaked', 'text', (c) => c.notNull())
+    .addColumn('expires_at', 'text')
+    .addColumn('expires_at_ms', 'integer')
     .addColumn('created_at', 'integer', (c) => c.notNull())
     .addColumn('created_by_id', 'text', (c) => c.notNull())
+    .addColumn('modified_at', 'integer', (c) => c.notNull())
+    .addColumn('revision', 'text', (c) => c.notNull())
+    .execute()
+  await db.schema.createIndex('iam_api_key_identity').on('iam_api_key').columns(['iam_id']).execute()
+  await db.schema.createIndex('iam_api_key_account').on('iam_api_key').columns(['account_id']).execute()
+  await db.schema
+    .createTable('iam_refresh_token')
+    .addColumn('hash', 'text', (c) => c.primaryKey())
+    .addColumn('api_key_id', 'text', (c) => c.notNull())
+    .addColumn('client_ids', 'text', (c) => c.notNull())
+    .addColumn('delegated', 'integer', (c) => c.notNull())
+    .addColumn('created_at', 'integer', (c) => c.notNull())
+    .addColumn('expires_at', 'integer', (c) => c.notNull())
+    .execute()
+  await db.schema
+    .createIndex('iam_refresh_token_key')
+    .on('iam_refresh_token')
+    .columns(['api_key_id', 'expires_at'])
     .execute()
 }
 
-async function createPolicyTable(db: Kysely<unknown>): Promise<void> {
+async function createProfileTables(db: Kysely<unknown>): Promise<void> {
   await db.schema
-    .createTable('iam_policy')
-    .addColumn('id', 'text', (c) => c.primaryKey())
-    .addColumn('account_id', 'text', (c) => c.notNull())
+    .createTable('iam_profile_identity')
+    .addColumn('profile_iam_id', 'text', (c) => c.notNull())
     .addColumn('type', 'text', (c) => c.notNull())
-    .addColumn('state', 'text', (c) => c.notNull())
-    .addColumn('subject_key', 'text', (c) => c.notNull())
-    .addColumn('service_type', 'text')
-    .addColumn('document', 'text', (c) => c.notNull())
-    .addColumn('facts', 'text', (c) => c.notNull())
-    .addColumn('fingerprint', 'text', (c) => c.notNull())
-    .addColumn('revision', 'text', (c) => c.notNull())
+    .addColumn('identifier', 'text', (c) => c.notNull())
+    .addColumn('iam_id', 'text', (c) => c.notNull())
+    .addColumn('accounts', 'text')
+    .addColumn('description', 'text')
     .addColumn('created_at', 'integer', (c) => c.notNull())
-    .addColumn('created_by_id', 'text', (c) => c.notNull())
-    .addColumn('last_modified_at', 'integer', (c) => c.notNull())
-    .addColumn('last_modified_by_id', 'text', (c) => c.notNull())
-    .execute()
-  // Decisions look here: what they cost depends on the subject's own policies and on nobody else's.
-  await db.schema
-    .createIndex('iam_policy_subject')
-    .on('iam_policy')
-    .columns(['account_id', 'subject_key', 'state'])
+    .addPrimaryKeyConstraint('iam_profile_identity_key', ['profile_iam_id', 'iam_id'])
     .execute()
   await db.schema
-    .createIndex('iam_policy_twin')
-    .unique()
-    .on('iam_policy')
-    .columns(['account_id', 'fingerprint'])
-    .where(sql.ref('state'), '=', sql.lit('active'))
+    .createTable('iam_profile_part')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('profile_iam_id', 'text', (c) => c.notNull())
+    .addColumn('kind', 'text', (c) => c.notNull())
+    .addColumn('document', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'integer', (c) => c.notNull())
+    .addColumn('modified_at', 'integer', (c) => c.notNull())
+    .addColumn('revision', 'text', (c) => c.notNull())
+    .execute()
+  await db.schema
+    .createIndex('iam_profile_part_profile')
+    .on('iam_profile_part')
+    .columns(['profile_iam_id', 'kind'])
     .execute()
 }

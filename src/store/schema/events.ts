@@ -11,6 +11,21 @@ export interface EventTables {
     /** JSON of the event; docs/formats.md, "Events". */
     body: string
   }
+  /** The audit trail of each account: docs/formats.md, "Audit record". Rows are never changed. */
+  event_audit: {
+    seq: Generated<number>
+    id: string
+    account_id: string
+    at: number
+    action: string
+    outcome: string
+    severity: string
+    initiator_id: string
+    target_id: string
+    correlation_id: string
+    /** JSON of the whole record. */
+    body: string
+  }
   /** How far each consumer has come. */
   event_cursor: { consumer: string; seq: number }
   /** Facts about this database as a whole, such as the check value of its master key. */

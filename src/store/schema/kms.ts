@@ -2,10 +2,20 @@ export interface KmsTables {
   /** A service instance: room for keys, provisioned by the resource controller. */
   kms_instance: {
     id: string
+    service_name: 'kms' | 'hs-crypto'
     account_id: string
     region: string
     resource_group_id: string
     created_at: number
+    /** JSON, by type: kms/instance-policies.ts. */
+    policies: string
+  }
+  /** Rings other than `default`, which every instance has and no row. */
+  kms_key_ring: {
+    instance_id: string
+    id: string
+    created_at: number
+    created_by: string
   }
   kms_key: {
     id: string
@@ -27,6 +37,61 @@ export interface KmsTables {
     expires_at: number | null
     deleted_at: number | null
     deleted_by: string | null
+    /** When the key was last disabled, enabled, deleted or restored: what the waits between those count from. */
+    state_changed_at: number
+    synced_at: number | null
+    /** JSON, by type: kms/key-policies.ts. */
+    policies: string
+    /** When the rotation policy wants the next version; null where none does. */
+    rotation_due_at: number | null
+    /** Dual authorization: who gave the first of two words for the deletion, and until when it counts. */
+    deletion_set_by: string | null
+    deletion_set_until: number | null
+  }
+  /** Other names of a key, unique in its instance. */
+  kms_alias: {
+    instance_id: string
+    alias: string
+    key_id: string
+    created_at: number
+    created_by: string
+  }
+  /** How material comes in without being seen on the way. One to an instance; the next one replaces it. */
+  kms_import_token: {
+    instance_id: string
+    id: string
+    /** PEM, SubjectPublicKeyInfo. */
+    public_key: string
+    /** Sealed with the master key for `kms.import-token/<instance id>/<id>`: docs/formats.md, "Import token". */
+    sealed: Uint8Array
+    created_at: number
+    expires_at: number
+    retrievals_max: number
+    retrievals_left: number
+  }
+  /** Something that happened to a key and that the services with registrations on it have to follow. */
+  kms_notice: {
+    id: string
+    key_id: string
+    type: 'rotate' | 'disable' | 'enable' | 'delete' | 'restore' | 'sync'
+    /** The number of the state that the key had afterwards. */
+    key_state: number
+    old_version_id: string | null
+    new_version_id: string | null
+    created_at: number
+    due_at: number
+  }
+  /** One service of one account that has to acknowledge a notice. */
+  kms_notice_service: {
+    notice_id: string
+    service_name: string
+    account_id: string
+    /** JSON array of CRNs that it had registered, the first of them only. */
+    resources: string
+    resource_count: number
+    acknowledged_at: number | null
+    /** When it was said that no acknowledgement came. */
+    overdue_at: number | null
   }
   /** Material is added by a rotation and never replaced: what an old version wrapped stays readable. */
   kms_key_version: {
@@ -48,5 +113,10 @@ export interface KmsTables {
     account_id: string
     created_at: number
     updated_at: number
+    description: string
+    /** 1 where the resource is under retention: then not even force deletes the key. */
+    prevent_key_deletion: number
+    /** The service's own notes, which the owner of the key is not shown. */
+    metadata: string | null
   }
 }

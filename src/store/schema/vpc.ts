@@ -4,9 +4,32 @@ import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
  * How far a volume has come. `requested` and `abandoned` rows are hidden from readers: whether such a volume has a key
  * is not known. The status that clients see is worked out from the phase and the key's standing (vpc/volume-state.ts).
  */
-export type VolumePhase = 'requested' | 'abandoned' | 'keyed' | 'formatted' | 'failed' | 'deleting'
+export type VolumePhase = 'requested' | 'abandoned' | 'keyed' | 'formatted' | 'updating' | 'failed' | 'deleting'
 
 export type AttachmentStatus = 'attaching' | 'attached' | 'detaching'
+
+/** `assembling` rows are hidden from readers: the volumes that belong to the instance are still being made. */
+export type InstanceStatus =
+  | 'assembling'
+  | 'starting'
+  | 'running'
+  | 'stopping'
+  | 'stopped'
+  | 'restarting'
+  | 'failed'
+  | 'deleting'
+
+/** What vpc_record holds: things of a network that are only written down, and SSH keys. */
+export type RecordKind =
+  | 'key'
+  | 'vpc'
+  | 'address-prefix'
+  | 'subnet'
+  | 'reserved-ip'
+  | 'security-group'
+  | 'security-group-rule'
+  | 'virtual-network-interface'
+  | 'network-interface'
 
 export interface VpcTables {
   vpc_volume: {
@@ -26,6 +49,8 @@ export interface VpcTables {
     user_tags: string
     /** As the client wrote it until the key manager has answered with the full name. */
     key_crn: string
+    /** 1 where the key is the provider's, which the client did not name and is not shown. */
+    provider_managed: number
     key_version_id: string | null
     /** Opaque here; docs/formats.md, "Wrapped data key". */
     wrapped_data_key: Uint8Array | null
@@ -33,7 +58,15 @@ export interface VpcTables {
     key_standing: 'usable' | 'disabled' | 'expired' | 'deleted' | 'unauthorized'
     failure_code: string | null
     failure_message: string | null
-    /** Counts what the user changed; the ETag. */
+    /** From when a disk could have formatted it: later than its creation where the key was unusable for a time. */
+    waiting_since: number
+    /** The instance that is being made with it; null once that is whole, and for all others. */
+    made_for: InstanceId | null
+    /** The stock image that its instance named; it marks a boot volume. The volume itself is blank. */
+    image_id: string | null
+    /** JSON object of expressions, or null where the client gave none. */
+    allowed_use: string | null
+    /** Counts what the user changed of name, tags and allowed use; the ETag. */
     revision: number
     created_at: number
   }
@@ -46,7 +79,13 @@ export interface VpcTables {
     crn: string
     resource_group_id: string
     profile: string
-    status: 'running' | 'deleting'
+    status: InstanceStatus
+    vpc_id: string | null
+    image_id: string | null
+    /** JSON: what the client set of the machine, as vpc/instance.ts, `InstanceSettings`, has it. */
+    settings: string
+    /** Counts what the user changed; the ETag. */
+    revision: number
     created_at: number
   }
   vpc_attachment: {
@@ -56,8 +95,26 @@ export interface VpcTables {
     /** Unique: one volume has one attachment. */
     volume_id: VolumeId
     name: string
+    type: 'boot' | 'data'
     delete_volume: number
     status: AttachmentStatus
+    created_at: number
+  }
+  vpc_record: {
+    id: string
+    kind: RecordKind
+    account_id: string
+    region: string
+    /** What it lies in: the VPC of a subnet, the subnet of an address, the instance of an interface; empty for none. */
+    parent_id: string
+    /** Unique among its kind within its scope: the account, or the parent. */
+    name: string
+    name_scope: string
+    /** Empty for what has none. */
+    crn: string
+    resource_group_id: string
+    /** JSON: the rest, which vpc/records.ts describes for each kind. */
+    facts: string
     created_at: number
   }
 }

@@ -1,12 +1,13 @@
 // Honest stand-ins for the services beside this one: they keep state and refuse what the real ones refuse. Which call
 // fails, and when, is the world's to say (faults.ts).
 
-import { parseCrn } from '#base/crn.ts'
+import { formatCrn, parseCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import type { DiskPort, VolumeSpec } from '#disk/port.ts'
+import { providerAccountId, providerInstanceId } from '#base/provider.ts'
 import { makeGrant } from '#iam/port.ts'
 import type { Caller, IamPort, Subject, Target } from '#iam/port.ts'
-import type { KeyStanding, KmsPort } from '#kms/port.ts'
+import type { KeyStanding, KmsPort, PendingNotice } from '#kms/port.ts'
 import type { ResourcesPort } from '#resources/port.ts'
 
 export const accountA = 'a'.repeat(32)
@@ -53,6 +54,10 @@ export class FakeKms {
   readonly keys = new Map<string, FakeKey>()
   readonly registrations = new Map<string, string>()
   readonly unauthorized = new Set<string>()
+  /** The newest version of every key. */
+  version = 'version'
+  notices: PendingNotice[] = []
+  readonly acknowledged: string[] = []
   private wraps = 0
 
   put(keyCrn: string, standing: KeyStanding = 'usable', isRoot = true): string {
@@ -66,6 +71,7 @@ export class FakeKms {
   }
 
   readonly port: KmsPort = {
+    hsCryptoRefusal: null,
     createInstance: async () => {},
     deleteInstance: async () => {},
     createDataKey: async ({ keyCrn, resourceCrn, as }) => {
@@ -82,7 +88,13 @@ export class FakeKms {
         throw new Fault('conflict', `the key is ${key.standing}`, { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
       }
       this.registrations.set(resourceCrn, keyCrn)
-      return { keyCrn, keyVersionId: 'version', wrapped: new Uint8Array([++this.wraps]) }
+      return { keyCrn, keyVersionId: this.version, wrapped: new Uint8Array([++this.wraps]) }
+    },
+    providerKey: async ({ accountId }, location) => {
+      const serviceInstance = providerInstanceId(accountId)
+      const at = { location, accountId: providerAccountId, serviceInstance }
+      const keyCrn = formatCrn({ serviceName: 'kms', ...at, resourceType: 'key', resource: serviceInstance })
+      return this.keys.has(keyCrn) ? keyCrn : this.put(keyCrn)
     },
     leaseDataKey: async () => {
       throw new Fault('not_implemented', 'the control plane leases nothing')
@@ -91,6 +103,24 @@ export class FakeKms {
     releaseLeases: async () => {},
     unregister: async ({ resourceCrn }) => {
       this.registrations.delete(resourceCrn)
+    },
+    rewrapDataKey: async ({ keyCrn, resourceCrn, as }) => {
+      if (this.standingOf(keyCrn, as.accountId) !== 'usable') {
+        throw new Fault('conflict', 'the key is not usable', { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
+      }
+      this.registrations.set(resourceCrn, keyCrn)
+      return { keyCrn, keyVersionId: this.version, wrapped: new Uint8Array([++this.wraps]) }
+    },
+    lagging: async (held) =>
+      held.map(
+        ({ keyCrn, keyVersionId, resourceCrn, as }) =>
+          this.standingOf(keyCrn, as.accountId) === 'usable' &&
+          (keyVersionId !== this.version || !this.registrations.has(resourceCrn)),
+      ),
+    pendingNotices: async () => this.notices,
+    acknowledge: async ({ noticeId }) => {
+      this.acknowledged.push(noticeId)
+      return true
     },
     registrationsOf: async (_serviceName, after, limit) =>
       Array.from(this.registrations, ([resourceCrn, keyCrn]) => ({ resourceCrn, keyCrn }))

@@ -12,9 +12,10 @@ import { makeServer } from '#edge/server.ts'
 import { makeService } from '#edge/service.ts'
 import { makeOutbox } from '#events/outbox.ts'
 import { openSqlite } from '#store/sqlite.ts'
+import { notYetContract } from '../contract-not-yet.ts'
 import { connectionContract, vpcContract } from '../contract.ts'
 import type { VpcParts } from '../parts.ts'
-import { connectionRoutes, vpcRoutes } from '../routes.ts'
+import { connectionRoutes, notYetRoutes, vpcRoutes } from '../routes.ts'
 import { makeVpc } from '../vpc.ts'
 import { accountA, accountB, FakeDisk, FakeIam, FakeKms, fakeResources } from './fakes.ts'
 import { Faults, faulty, faultyDatabase } from './faults.ts'
@@ -51,7 +52,7 @@ export async function makeWorld() {
     log,
     region: 'us-south',
     iam: iam.port,
-    kms: faulty(kms.port, ['createDataKey', 'unregister', 'standings'], faults),
+    kms: faulty(kms.port, ['createDataKey', 'providerKey', 'unregister', 'standings'], faults),
     disk: faulty(disk.port, ['createVolume', 'deleteVolume', 'addExport', 'removeExport', 'connect'], faults),
     resources: fakeResources,
   }
@@ -59,6 +60,7 @@ export async function makeWorld() {
   const server = makeServer({
     services: [
       makeService({ dialect: 'vpc', contract: vpcContract, routes: vpcRoutes(vpc), checkQuery: vpc.checkQuery }),
+      makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
     ],
     iam: iam.port,

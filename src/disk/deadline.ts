@@ -1,0 +1,75 @@
+// What the parent does about a disk process that does not answer: stopped, hung, or swapped out. Waiting for it would hold
+// up every account, so calls end by time; and a process that has been silent for a lease, or for the length of a fence, is
+// killed. The system keeps that promise even for a stopped process, and a dead one serves nobody.
+
+import type { Clock } from '#base/clock.ts'
+import { Fault } from '#base/fault.ts'
+import { diskCallMsMax, fenceKillMs, leaseMs, leaseRenewMs } from '#base/limits.ts'
+import type { Log } from '#base/log.ts'
+import type { FenceAck } from '#kms/port.ts'
+import type { DiskPort } from './port.ts'
+import type { DiskProcessPort } from './process-port.ts'
+
+export interface Watched {
+  readonly remote: DiskProcessPort
+  readonly ended: Promise<void>
+  readonly clock: Clock
+  readonly log: Log
+  /** SIGKILL. */
+  kill(): void
+}
+
+/** The answer, or a Fault 'unavailable' after `limitMs`; the work itself may go on and must bear being asked for again. */
+export function within<Answer>(clock: Clock, limitMs: number, answer: Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const late = new Fault('unavailable', 'the disk process did not answer in time')
+    const cancel = clock.after(limitMs, () => reject(late))
+    answer.then(resolve, reject).finally(cancel)
+  })
+}
+
+export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): DiskPort {
+  const soon = <Answer>(answer: Promise<Answer>): Promise<Answer> => within(clock, diskCallMsMax, answer)
+  return {
+    createVolume: (volume) => soon(remote.createVolume(volume)),
+    deleteVolume: (volumeId) => soon(remote.deleteVolume(volumeId)),
+    addExport: (spec) => soon(remote.addExport(spec)),
+    removeExport: (volumeId, attachmentId) => soon(remote.removeExport(volumeId, attachmentId)),
+    connect: (volumeId, attachmentId, lifetimeMs) => soon(remote.connect(volumeId, attachmentId, lifetimeMs)),
+  }
+}
+
+/** Resolves when nothing is served under the leases: acknowledged, or because the process has been killed. */
+export async function fenceOrKill(watched: Watched, leaseIds: readonly string[]): Promise<readonly FenceAck[]> {
+  const { remote, ended, clock, log } = watched
+  try {
+    return await within(clock, fenceKillMs, remote.fence(leaseIds))
+  } catch (err) {
+    log.error({ err, leaseIds }, 'a disk process did not acknowledge a fence and is killed')
+    watched.kill()
+    await ended
+    return []
+  }
+}
+
+/** Asks for a sign of life as often as leases are renewed, until the process ends. */
+export function watch(watched: Watched): void {
+  const { remote, ended, clock, log } = watched
+  let cancel = next()
+  void ended.then(() => cancel())
+
+  function next(): () => void {
+    return clock.after(leaseRenewMs, () => void look())
+  }
+
+  async function look(): Promise<void> {
+    try {
+      await within(clock, leaseMs, remote.hello())
+      cancel = next()
+    } catch (err) {
+      // Killing one that has ended by itself meanwhile does nothing.
+      log.error({ err }, 'a disk process has been silent for a lease and is killed')
+      watched.kill()
+    }
+  }
+}

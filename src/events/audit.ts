@@ -1,0 +1,185 @@
+// The audit trail: who asked for what, on what, and how it ended, for each account in its own. The record has the form of
+// IBM Cloud Activity Tracker events (CADF); docs/decisions, "The audit trail", says what is written when.
+//
+// A service describes a call before it is served (`Draft`) and hands the serving to `watch`. What changes something is
+// recorded in the transaction of the change, when the outbox hears of its event; everything else, refusals above all, is
+// written a moment later, many in one transaction. So a change and its record stand and fall together, and a wrap does
+// not wait for a disk.
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Clock } from '#base/clock.ts'
+import { rfc3339 } from '#base/clock.ts'
+import { Fault } from '#base/fault.ts'
+import { makeUuid } from '#base/id.ts'
+import { auditBatchMax, auditFlushMs, auditWaitingMax } from '#base/limits.ts'
+import type { Log } from '#base/log.ts'
+import type { Random } from '#base/random.ts'
+import type { Database, Tx } from '#store/database.ts'
+import type { AuditBody, AuditData, AuditRow } from './audit-record.ts'
+import { severityOf } from './audit-severity.ts'
+import type { Event } from './event.ts'
+import { insertAudit } from './tables-audit.ts'
+
+/** What is known of a call before it is served. */
+export interface Draft {
+  readonly action: string
+  /** The account whose thing it is; null where there is no such thing. */
+  readonly ownerAccountId: string | null
+  readonly initiator: AuditBody['initiator'] & { readonly accountId: string | null }
+  readonly target: AuditBody['target']
+  readonly correlationId: string
+  readonly requestData: AuditData
+  /** Of the contract: how a call that does what it is for is answered. */
+  readonly status: number
+  /** What an initiator of another account may read of the target when it was refused: nothing it did not say itself. */
+  readonly targetForStrangers: AuditBody['target']
+}
+
+/** How a call ended; `status` is an HTTP status also where no HTTP was spoken. */
+export interface Ending {
+  readonly status: number
+  readonly responseData: AuditData
+  /** In words, where it was refused. */
+  readonly reason?: string
+}
+
+/** What a service says of its events: as the end of a watched call, and by themselves. */
+export interface EventDescriber {
+  /** Null where the event is not what the call was for. */
+  endOf(event: Event, draft: Draft): { readonly target: AuditBody['target']; readonly ending: Ending } | null
+  /** A record of what the product did itself; null where there is none. */
+  alone(event: Event): { readonly draft: Draft; readonly ending: Ending } | null
+}
+
+export interface Watched<T> {
+  readonly draft: () => Draft | Promise<Draft>
+  readonly serve: () => Promise<T>
+  readonly endOf: (result: T) => Ending
+  readonly failureOf: (error: unknown) => Ending
+}
+
+export interface Audit {
+  watch<T>(call: Watched<T>): Promise<T>
+  /** For the outbox: called in the transaction of each event. */
+  onEvent(tx: Tx, event: Event): Promise<void>
+  /** Runs work that a call only woke, so that what it does is not taken for the call's. */
+  outside<T>(work: () => Promise<T>): Promise<T>
+  /** Writes what waits. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+interface Scope {
+  readonly draft: Draft
+  /** Whether a transaction has written the record; it may still have been rolled back if the call then fails. */
+  isWritten: boolean
+}
+
+export function makeAudit(parts: {
+  readonly database: Database
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly events: EventDescriber
+}): Audit {
+  const { database, clock, random, log, events } = parts
+  const scopes = new AsyncLocalStorage<Scope | null>()
+  let waiting: AuditRow[] = []
+  let writing: Promise<void> = Promise.resolve()
+  let timer: (() => void) | null = null
+
+  function rowsOf(draft: Draft, ending: Ending, target: AuditBody['target'] = draft.target): AuditRow[] {
+    const { ownerAccountId, initiator } = draft
+    const accountIds = new Set([ownerAccountId, initiator.accountId].filter((id) => id !== null))
+    return [...accountIds].map((accountId) => {
+      const isOwn = accountId === ownerAccountId
+      const isRefused = ending.status === 401 || ending.status === 403 || ending.status === 404
+      return makeRow(draft, ending, accountId, isOwn || !isRefused ? target : draft.targetForStrangers)
+    })
+  }
+
+  function makeRow(draft: Draft, ending: Ending, accountId: string, target: AuditBody['target']): AuditRow {
+    const at = clock.now()
+    const { accountId: _, ...initiator } = draft.initiator
+    const outcome = ending.status < 400 ? 'success' : 'failure'
+    const body: AuditBody = {
+      eventTime: rfc3339(at),
+      action: draft.action,
+      outcome,
+      severity: severityOf(draft.action, ending.status),
+      reason: {
+        reasonCode: ending.status,
+        ...(ending.reason !== undefined && { reasonForFailure: ending.reason }),
+      },
+      initiator,
+      target,
+      correlationId: draft.correlationId,
+      requestData: draft.requestData,
+      responseData: ending.responseData,
+    }
+    return { id: makeUuid(random), accountId, at, body }
+  }
+
+  async function later(rows: readonly AuditRow[]): Promise<void> {
+    waiting.push(...rows)
+    if (waiting.length >= auditBatchMax) void flush()
+    timer ??= clock.after(auditFlushMs, () => void flush())
+    // A disk that does not keep up is waited for, one call at a time.
+    if (waiting.length >= auditWaitingMax) await flush()
+  }
+
+  function flush(): Promise<void> {
+    timer?.()
+    timer = null
+    writing = writing.then(write)
+    return writing
+  }
+
+  async function write(): Promise<void> {
+    if (waiting.length === 0) return
+    const batch = waiting.slice(0, auditWaitingMax)
+    try {
+      await database.transaction((tx) => insertAudit(tx, batch))
+      waiting = waiting.slice(batch.length)
+    } catch (error) {
+      log.error({ err: error, records: waiting.length }, 'the audit trail cannot be written: records wait in memory')
+    }
+  }
+
+  async function watch<T>({ draft, serve, endOf, failureOf }: Watched<T>): Promise<T> {
+    // What cannot be recorded is not done.
+    if (waiting.length >= auditWaitingMax) throw new Fault('unavailable', 'the audit trail cannot be written')
+    const scope: Scope = { draft: await draft(), isWritten: false }
+    try {
+      const result = await scopes.run(scope, serve)
+      if (!scope.isWritten) await later(rowsOf(scope.draft, endOf(result)))
+      return result
+    } catch (error) {
+      await later(rowsOf(scope.draft, failureOf(error)))
+      throw error
+    }
+  }
+
+  return {
+    watch,
+    async onEvent(tx, event) {
+      const scope = scopes.getStore()
+      if (scope && !scope.isWritten) {
+        const end = events.endOf(event, scope.draft)
+        if (!end) return
+        await insertAudit(tx, rowsOf(scope.draft, end.ending, end.target))
+        scope.isWritten = true
+        return
+      }
+      const alone = scope ? null : events.alone(event)
+      if (alone) await insertAudit(tx, rowsOf(alone.draft, alone.ending))
+    },
+    outside: (work) => scopes.run(null, work),
+    flush,
+    async close() {
+      await flush()
+      if (waiting.length > 0)
+        log.error({ records: waiting.length }, 'audit records are lost: they could not be written')
+    },
+  }
+}

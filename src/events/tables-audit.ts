@@ -1,0 +1,71 @@
+// SQL of the audit trail. Rows are added and never changed; whoever reads is asked first (audit/trail.ts).
+
+import type { Reads, Tx } from '#store/database.ts'
+import type { AuditBody, AuditRow } from './audit-record.ts'
+
+export async function insertAudit(tx: Tx, rows: readonly AuditRow[]): Promise<void> {
+  for (let from = 0; from < rows.length; from += rowsPerStatement) {
+    const values = rows.slice(from, from + rowsPerStatement).map(({ id, accountId, at, body }) => ({
+      id,
+      account_id: accountId,
+      at,
+      action: body.action,
+      outcome: body.outcome,
+      severity: body.severity,
+      initiator_id: body.initiator.id,
+      target_id: body.target.id,
+      correlation_id: body.correlationId,
+      body: JSON.stringify(body),
+    }))
+    await tx.insertInto('event_audit').values(values).execute()
+  }
+}
+
+/** Engines bound the parameters of one statement; a row has ten. */
+const rowsPerStatement = 100
+
+export interface AuditFilter {
+  readonly action?: string
+  readonly outcome?: string
+  readonly severity?: string
+  readonly initiatorId?: string
+  readonly targetId?: string
+  readonly correlationId?: string
+  /** Milliseconds; both ends are inside. */
+  readonly from?: number
+  readonly to?: number
+}
+
+export interface AuditPage {
+  readonly order: 'asc' | 'desc'
+  /** The place of the last record of the page before; null begins. */
+  readonly after: number | null
+  readonly limit: number
+}
+
+export interface StoredRecord {
+  readonly seq: number
+  readonly id: string
+  readonly body: AuditBody
+}
+
+export async function selectAudit(
+  reads: Reads,
+  accountId: string,
+  filter: AuditFilter,
+  { order, after, limit }: AuditPage,
+): Promise<readonly StoredRecord[]> {
+  let query = reads.selectFrom('event_audit').select(['seq', 'id', 'body']).where('account_id', '=', accountId)
+  if (filter.action !== undefined) query = query.where('action', '=', filter.action)
+  if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome)
+  if (filter.severity !== undefined) query = query.where('severity', '=', filter.severity)
+  if (filter.initiatorId !== undefined) query = query.where('initiator_id', '=', filter.initiatorId)
+  if (filter.targetId !== undefined) query = query.where('target_id', '=', filter.targetId)
+  if (filter.correlationId !== undefined) query = query.where('correlation_id', '=', filter.correlationId)
+  if (filter.from !== undefined) query = query.where('at', '>=', filter.from)
+  if (filter.to !== undefined) query = query.where('at', '<=', filter.to)
+  if (after !== null) query = query.where('seq', order === 'asc' ? '>' : '<', after)
+  const rows = await query.orderBy('seq', order).limit(limit).execute()
+  // insertAudit() wrote it.
+  return rows.map(({ seq, id, body }) => ({ seq, id, body: JSON.parse(body) as AuditBody }))
+}

@@ -1,0 +1,90 @@
+// What the audit trail takes from the key manager's events: the record of a change is written in its transaction, and all
+// that is known there is the event. Source: Key Protect, "Activity tracking events".
+
+import { rfc3339Seconds } from '#base/clock.ts'
+import type { AuditData } from '#events/audit-record.ts'
+import type { Draft, EventDescriber } from '#events/audit.ts'
+import type { Event } from '#events/event.ts'
+import { initiatorTypes, typeUriOf } from './audit.ts'
+import { keyNameOf } from './key-name.ts'
+import { stateNumbers } from './key-state.ts'
+
+export const kmsAuditEvents: EventDescriber = {
+  endOf(event, draft) {
+    if (!event.type.startsWith('kms.') || event.type.startsWith('kms.lifecycle.failed')) return null
+    // A forced deletion takes registrations away first; what was asked for is the deletion.
+    const isRegistration = event.type.startsWith('kms.registration.')
+    if (isRegistration !== draft.action.includes('.registrations.')) return null
+    const target = { ...draft.target, ...('keyCrn' in event && { id: event.keyCrn }) }
+    return { target, ending: { status: draft.status, responseData: dataOf(event) } }
+  },
+  alone(event) {
+    const verb = ownActions[event.type]
+    if (verb === undefined || !('keyCrn' in event)) return null
+    const status = event.type === 'kms.lifecycle.failed' ? event.reasonCode : 200
+    const reason = event.type === 'kms.lifecycle.failed' ? { reason: event.reasonForFailure } : {}
+    const action = `${keyNameOf(event.keyCrn)?.serviceName ?? 'kms'}.${verb}`
+    const target = { id: event.keyCrn, typeURI: typeUriOf(action) }
+    const draft: Draft = {
+      action,
+      ownerAccountId: event.accountId,
+      initiator: { id: '', name: 'Key Protect', typeURI: initiatorTypes.service, accountId: null },
+      target,
+      targetForStrangers: target,
+      correlationId: '',
+      requestData: {},
+      status,
+    }
+    return { draft, ending: { status, responseData: dataOf(event), ...reason } }
+  },
+}
+
+/** What the key manager does by itself, when its time has come. */
+const ownActions: Readonly<Partial<Record<Event['type'], string>>> = {
+  'kms.key.expired': 'secrets.expire',
+  'kms.key.rotated': 'secrets.rotate',
+  'kms.key.purged': 'secrets.purge',
+  'kms.lifecycle.failed': 'secrets-event.ack',
+}
+
+const dataOf = (event: Event): AuditData => ({
+  ...('keyCrn' in event && { keyId: keyNameOf(event.keyCrn)?.keyId }),
+  ...('keyVersionId' in event && { keyVersionId: event.keyVersionId }),
+  ...('resourceCrn' in event && event.resourceCrn !== undefined && { resourceCRN: event.resourceCrn }),
+  ...detailsOf(event),
+})
+
+function detailsOf(event: Event): AuditData {
+  switch (event.type) {
+    case 'kms.key.created':
+    case 'kms.key.enabled':
+    case 'kms.key.restored':
+      return { keyState: stateNumbers.active }
+    case 'kms.key.disabled':
+      return { keyState: stateNumbers.suspended }
+    case 'kms.key.deleted':
+      return { keyState: stateNumbers.destroyed }
+    case 'kms.key.expired':
+      return { initialValue: { keyState: stateNumbers.active }, newValue: { keyState: stateNumbers.deactivated } }
+    case 'kms.key.moved':
+      return { initialValue: { keyRingId: event.previousKeyRingId }, newValue: { keyRingId: event.keyRingId } }
+    case 'kms.key.purged':
+      return {
+        deletionDate: rfc3339Seconds(event.deletedAt),
+        purgeAllowedFrom: rfc3339Seconds(event.purgeAllowedFrom),
+      }
+    case 'kms.key-ring.created':
+    case 'kms.key-ring.deleted':
+      return { keyRingId: event.keyRingId }
+    case 'kms.import-token.created':
+      return { expirationDate: rfc3339Seconds(event.expiresAt), maxAllowedRetrievals: event.maxAllowedRetrievals }
+    case 'kms.import-token.retrieved':
+      return { remainingRetrievals: event.remainingRetrievals }
+    case 'kms.lifecycle.acknowledged': {
+      const { noticeId: eventId, noticeType: eventType, keyState, oldKeyVersionId, newKeyVersionId } = event
+      return { eventAckData: { eventId, eventType, keyState, oldKeyVersionId, newKeyVersionId } }
+    }
+    default:
+      return {}
+  }
+}

@@ -1,0 +1,113 @@
+// The port, with a record of every use of a key across it: a service of one account that wraps, opens or registers under
+// a key of another shows in both trails. What only asks (standings, renewals, listings of one's own) leaves no record.
+
+import { Fault } from '#base/fault.ts'
+import { makeUuid } from '#base/id.ts'
+import type { Random } from '#base/random.ts'
+import type { AuditData } from '#events/audit-record.ts'
+import type { Audit, Draft } from '#events/audit.ts'
+import type { ServiceSubject } from '#iam/port.ts'
+import { failed, initiatorTypes, typeUriOf } from './audit.ts'
+import { keyNameOf } from './key-name.ts'
+import type { KmsPort } from './port.ts'
+import { serviceIamId } from './resource.ts'
+
+interface Use {
+  readonly keyCrn: string
+  readonly resourceCrn: string
+  readonly as: ServiceSubject
+}
+
+export function auditedPort(port: KmsPort, audit: Audit, random: Random): KmsPort {
+  function watch<T>(verb: string, use: Use, serve: () => Promise<T>, dataOf: (result: T) => AuditData): Promise<T> {
+    const draft = draftOf(verb, use, makeUuid(random))
+    return audit.watch({
+      draft: () => draft,
+      serve,
+      endOf: (result) => ({ status: draft.status, responseData: { ...dataOf(result), resourceCRN: use.resourceCrn } }),
+      failureOf: (error) => failed(statusOf(error), error),
+    })
+  }
+
+  return {
+    ...port,
+    createDataKey: (use) =>
+      watch(
+        'secrets.wrap',
+        use,
+        () =>
+          watch(
+            'registrations.create',
+            use,
+            () => port.createDataKey(use),
+            ({ keyVersionId }) => ({ keyVersionId }),
+          ),
+        ({ keyVersionId }) => ({ keyVersionId }),
+      ),
+    rewrapDataKey: (request) =>
+      watch(
+        'secrets.rewrap',
+        request,
+        () =>
+          watch(
+            'registrations.write',
+            request,
+            () => port.rewrapDataKey(request),
+            ({ keyVersionId }) => ({ keyVersionId }),
+          ),
+        ({ keyVersionId }) => ({ rewrappedKeyVersionId: keyVersionId }),
+      ),
+    leaseDataKey: (holderId, request) =>
+      watch(
+        'secrets.unwrap',
+        request,
+        () => port.leaseDataKey(holderId, request),
+        ({ leaseId }) => ({ leaseId }),
+      ),
+    unregister: (use) =>
+      watch(
+        'registrations.delete',
+        use,
+        () => port.unregister(use),
+        () => ({}),
+      ),
+  }
+}
+
+function draftOf(verb: string, { keyCrn, resourceCrn, as }: Use, correlationId: string): Draft {
+  const name = keyNameOf(keyCrn)
+  const action = `${name?.serviceName ?? 'kms'}.${verb}`
+  const target = { id: keyCrn, typeURI: typeUriOf(action) }
+  return {
+    action,
+    ownerAccountId: name?.accountId ?? null,
+    initiator: {
+      id: serviceIamId(as),
+      name: as.serviceName,
+      typeURI: initiatorTypes.service,
+      accountId: as.accountId,
+    },
+    target,
+    // The service named the key in full: there is nothing to hide from it.
+    targetForStrangers: target,
+    correlationId,
+    requestData: { resourceCRN: resourceCrn },
+    // As the documented operations answer.
+    status: { 'registrations.create': 201, 'registrations.delete': 204 }[verb] ?? 200,
+  }
+}
+
+/** As the key manager's API would answer. */
+function statusOf(error: unknown): number {
+  if (!(error instanceof Fault)) return 500
+  const statuses: Readonly<Partial<Record<Fault['code'], number>>> = {
+    invalid: 400,
+    forbidden: 401,
+    not_found: 404,
+    conflict: 409,
+    gone: 410,
+    unprocessable: 422,
+    over_limit: 429,
+  }
+  return statuses[error.code] ?? 503
+}

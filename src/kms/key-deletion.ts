@@ -1,0 +1,205 @@
+// The end of a key, in two steps: deleted, which 30 days can undo, and purged, which nothing can. Where dual authorization
+// is asked for, the first step takes two people.
+// Source: Key Protect, "Deleting keys", "Deleting keys using dual authorization", "Restoring keys", "Purging keys".
+
+import type { Clock } from '#base/clock.ts'
+import { Fault } from '#base/fault.ts'
+import { keysPerSweep } from '#base/limits.ts'
+import type { Sealer } from '#base/sealer.ts'
+import type { Outbox } from '#events/outbox.ts'
+import type { Grant } from '#iam/port.ts'
+import type { Database, Tx } from '#store/database.ts'
+import type { Access, Asked } from './access.ts'
+import { crnOf, requireState } from './key.ts'
+import type { Key } from './key.ts'
+import { told } from './key-lifecycle.ts'
+import { nextState } from './key-state.ts'
+import { aliasesOf, readKey, readPayload } from './keys.ts'
+import type { ShownKey } from './keys.ts'
+import type { Leases } from './leases.ts'
+import { requireCreationAccess } from './new-material.ts'
+import type { Notices } from './notices.ts'
+import { serviceOf } from './resource.ts'
+import { selectPoliciesFor } from './tables-instance.ts'
+import { setDeletionSet, setDestroyed, setRestored } from './tables-key.ts'
+import { countProtected, deleteRegistrations } from './tables-registration.ts'
+import { keyIdOf } from './tables-rows.ts'
+import { deleteKey, selectKeysToPurge } from './tables-service.ts'
+import { requireElapsed, waits } from './waits.ts'
+
+export type KeyDeletion = ReturnType<typeof makeKeyDeletion>
+
+export function makeKeyDeletion(parts: {
+  readonly database: Database
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly sealer: Sealer
+  readonly access: Access
+  readonly leases: Leases
+  readonly notices: Notices
+}) {
+  const { database, outbox, clock, sealer, access, leases, notices } = parts
+
+  /** The key as it is after, with the material that a standard key had: the last chance to keep it. */
+  async function remove(asked: Asked, id: string, force: boolean): Promise<ShownKey> {
+    if (serviceOf(asked.caller)) throw notForServices()
+    const grant = await access.key(asked, 'kms.secrets.delete', id)
+    const removed = await database.transaction(async (tx) => {
+      const now = clock.now()
+      const key = await readKey(tx, grant, now)
+      requireState(key, 'delete')
+      requireTwoPeople(key, asked.caller.iamId, now)
+      await requireUnprotected(tx, grant, key, force)
+      const payload = await readPayload(tx, sealer, grant, key)
+      await notices.tell(tx, { type: 'delete', key, state: nextState.delete, now })
+      for (const resourceCrn of await deleteRegistrations(tx, grant)) {
+        await outbox.append(tx, { type: 'kms.registration.deleted', ...told(asked, key), resourceCrn })
+      }
+      await setDestroyed(tx, grant, { at: now, by: asked.caller.iamId })
+      await outbox.append(tx, { type: 'kms.key.deleted', ...told(asked, key), forced: force })
+      return { key: await readKey(tx, grant, now), aliases: await aliasesOf(tx, key), payload }
+    })
+    await leases.fenceKey(keyIdOf(grant))
+    return removed
+  }
+
+  /** Under its old name, with everything that it had but the registrations that force took away. */
+  async function restore(asked: Asked, id: string): Promise<ShownKey> {
+    const grant = await access.key(asked, 'kms.secrets.restore', id)
+    return await database.transaction(async (tx) => {
+      const now = clock.now()
+      const key = await readKey(tx, grant, now)
+      requireState(key, 'restore')
+      requireRestorable(key, now)
+      requireElapsed({ since: key.stateChangedAt, waitMs: waits.settleMs, now, what: `restoring key ${key.id}` })
+      const { extractable, imported } = key
+      const material = imported ? 'importedSecurely' : 'generated'
+      requireCreationAccess(await selectPoliciesFor(tx, grant), { extractable, material })
+      await setRestored(tx, grant, now)
+      await outbox.append(tx, { type: 'kms.key.restored', ...told(asked, key) })
+      await notices.tell(tx, { type: 'restore', key, state: nextState.restore, now })
+      return { key: await readKey(tx, grant, now), aliases: await aliasesOf(tx, key), payload: null }
+    })
+  }
+
+  /** Nothing brings it back. The answer is the key as it was: afterwards there is none. */
+  async function purge(asked: Asked, id: string): Promise<ShownKey> {
+    const grant = await access.key(asked, 'kms.secrets.purge', id)
+    return await database.transaction(async (tx) => {
+      const now = clock.now()
+      const key = await readKey(tx, grant, now)
+      requireState(key, 'purge')
+      const since = key.deleted?.at ?? now
+      requireElapsed({ since, waitMs: waits.purgeMs, now, what: `purging key ${key.id}` })
+      const aliases = await aliasesOf(tx, key)
+      await purgeRows(tx, key, told(asked, key))
+      return { key, aliases, payload: null }
+    })
+  }
+
+  /** Purges what was deleted 90 days ago. To be called again and again. */
+  async function purgeDeleted(): Promise<void> {
+    const count = await database.transaction(async (tx) => {
+      const now = clock.now()
+      const keys = await selectKeysToPurge(tx, now - waits.keepDeletedMs, now, keysPerSweep)
+      for (const key of keys) await purgeRows(tx, key, { accountId: key.instance.accountId, keyCrn: crnOf(key) })
+      return keys.length
+    })
+    if (count === keysPerSweep) await purgeDeleted()
+  }
+
+  async function purgeRows(tx: Tx, key: Key, facts: { accountId: string; initiatorId?: string; keyCrn: string }) {
+    const deletedAt = key.deleted?.at ?? 0
+    await deleteKey(tx, key.id)
+    await outbox.append(tx, {
+      type: 'kms.key.purged',
+      ...facts,
+      deletedAt,
+      purgeAllowedFrom: deletedAt + waits.purgeMs,
+    })
+  }
+
+  /** The first person's word. Saying it again begins the seven days anew. */
+  async function setForDeletion(asked: Asked, id: string): Promise<void> {
+    const grant = await access.key(asked, 'kms.secrets.setkeyfordeletion', id)
+    await database.transaction(async (tx) => {
+      const now = clock.now()
+      const key = await readKey(tx, grant, now)
+      requireDualAuth(key)
+      const until = now + waits.authorizationMs
+      await setDeletionSet(tx, grant, { by: asked.caller.iamId, until }, now)
+      await outbox.append(tx, {
+        type: 'kms.key.set-for-deletion',
+        ...told(asked, key),
+        authorizationExpiresAt: until,
+      })
+    })
+  }
+
+  async function unsetForDeletion(asked: Asked, id: string): Promise<void> {
+    const grant = await access.key(asked, 'kms.secrets.unsetkeyfordeletion', id)
+    await database.transaction(async (tx) => {
+      const now = clock.now()
+      const key = await readKey(tx, grant, now)
+      requireDualAuth(key)
+      await setDeletionSet(tx, grant, null, now)
+      await outbox.append(tx, { type: 'kms.key.unset-for-deletion', ...told(asked, key) })
+    })
+  }
+
+  return { remove, restore, purge, purgeDeleted, setForDeletion, unsetForDeletion }
+}
+
+export const mayBeRestored = (key: Key, now: number): boolean =>
+  key.deleted !== null && now <= key.deleted.at + waits.restoreMs && !isExpired(key, now)
+
+const isExpired = (key: Key, now: number): boolean => key.expiresAt !== null && key.expiresAt <= now
+
+/** The first word for the deletion, while it counts; null when there is none. */
+export const deletionSetAt = (key: Key, now: number): Key['deletionSet'] =>
+  key.deletionSet && now < key.deletionSet.until ? key.deletionSet : null
+
+/** "Deleting keys using dual authorization": the second word is another person's, within seven days of the first. */
+function requireTwoPeople(key: Key, by: string, now: number): void {
+  if (!key.policies.dualAuthDelete?.enabled) return
+  const first = deletionSetAt(key, now)
+  if (first && first.by !== by) return
+  const missing = first ? 'a second person has to delete it' : 'a first person has to set it for deletion'
+  throw new Fault('conflict', `key ${key.id} is deleted by two people: ${missing}`, {
+    reason: 'AUTHORIZATIONS_NOT_MET',
+  })
+}
+
+function requireDualAuth(key: Key): void {
+  requireState(key, 'setForDeletion')
+  if (key.policies.dualAuthDelete?.enabled) return
+  throw new Fault('conflict', `key ${key.id} has no dual authorization policy`, { reason: 'NOT_DUAL_AUTH_ERR' })
+}
+
+async function requireUnprotected(tx: Tx, grant: Grant<'kms.secrets.delete'>, key: Key, force: boolean): Promise<void> {
+  const { all, retained } = await countProtected(tx, grant)
+  if (retained > 0) {
+    throw new Fault('conflict', `key ${key.id} protects ${retained} resources under retention, which force respects`, {
+      reason: 'PREV_KEY_DEL_ERR',
+    })
+  }
+  if (all === 0 || force) return
+  throw new Fault(
+    'conflict',
+    `key ${key.id} protects ${all} resources: their registrations name them, force removes those`,
+    {
+      reason: 'PROTECTED_RESOURCE_ERR',
+    },
+  )
+}
+
+function requireRestorable(key: Key, now: number): void {
+  if (isExpired(key, now)) {
+    throw new Fault('invalid', `key ${key.id} has expired since it was deleted`, { reason: 'KEY_EXPIRED_ERR' })
+  }
+  if (mayBeRestored(key, now)) return
+  throw new Fault('invalid', `key ${key.id} was deleted more than 30 days ago`, { reason: 'KEY_RESTORE_EXPIRED' })
+}
+
+const notForServices = (): Fault =>
+  new Fault('forbidden', 'a service deletes no keys', { reason: 'RESOURCE_OWNER_ERR' })

@@ -1,0 +1,10 @@
+// Every column that holds a sealed record, of every service: what a rotation of the master key seals again, and what a
+// backup is checked by. Services do not know of each other; this list knows of all.
+
+import { signingKeyRows } from '#iam/tables-signing-keys.ts'
+import { importTokenRows } from '#kms/tables-instance.ts'
+import { keyVersionRows } from '#kms/tables-version.ts'
+import type { SealedRows } from '#store/sealed-rows.ts'
+import { accessSecretRows } from './access-secret.ts'
+
+export const sealedTables: readonly SealedRows[] = [keyVersionRows, importTokenRows, signingKeyRows, accessSecretRows]

@@ -1,0 +1,37 @@
+// Collections that clients know and this service does not serve yet. They are answered 501 by name, so that nobody takes
+// them for misspelt. Source: VPC API.
+
+import type { Contract } from '#base/contract.ts'
+import { versionedQuery } from './schemas.ts'
+
+const notYet = <Method extends 'GET' | 'POST' | 'DELETE', Path extends string>(method: Method, path: Path) =>
+  ({
+    method,
+    path,
+    summary: 'Not supported yet',
+    action: 'is.volume.volume.list',
+    query: versionedQuery,
+    status: 501,
+  }) as const
+
+export const notYetContract = {
+  listSnapshots: notYet('GET', '/v1/snapshots'),
+  createSnapshot: notYet('POST', '/v1/snapshots'),
+  deleteSnapshots: notYet('DELETE', '/v1/snapshots'),
+  getSnapshot: notYet('GET', '/v1/snapshots/{id}'),
+  listSnapshotConsistencyGroups: notYet('GET', '/v1/snapshot_consistency_groups'),
+  createSnapshotConsistencyGroup: notYet('POST', '/v1/snapshot_consistency_groups'),
+  createImage: notYet('POST', '/v1/images'),
+  deleteImage: notYet('DELETE', '/v1/images/{id}'),
+  listImageExportJobs: notYet('GET', '/v1/images/{id}/export_jobs'),
+  createImageExportJob: notYet('POST', '/v1/images/{id}/export_jobs'),
+  listVolumeJobs: notYet('GET', '/v1/volumes/{id}/jobs'),
+  createVolumeJob: notYet('POST', '/v1/volumes/{id}/jobs'),
+  listInstanceTemplates: notYet('GET', '/v1/instance/templates'),
+  createInstanceTemplate: notYet('POST', '/v1/instance/templates'),
+  listNetworkAcls: notYet('GET', '/v1/network_acls'),
+  listPublicGateways: notYet('GET', '/v1/public_gateways'),
+  createPublicGateway: notYet('POST', '/v1/public_gateways'),
+  listFloatingIps: notYet('GET', '/v1/floating_ips'),
+  createFloatingIp: notYet('POST', '/v1/floating_ips'),
+} as const satisfies Contract

@@ -1,0 +1,87 @@
+// Carries instances from one status to the next: a machine that starts gets its volumes, one that stops gives them back,
+// one whose volume has lost its key for good is stopped. Takes no input, and every step may be said again.
+
+import { vpcWorkParallelMax } from '#base/limits.ts'
+import { forEach } from './each.ts'
+import type { AttachmentView, Instance } from './instance.ts'
+import { startReasons } from './instance-state.ts'
+import type { VpcParts } from './parts.ts'
+import { attachmentsOfInstance, instancesOfDeletedKeys, markAttached } from './tables-attachments.ts'
+import { instancesInTransition, moveInstance } from './tables-instances.ts'
+import { readVolumeForWork } from './tables-work.ts'
+import { volumeSpec } from './volume.ts'
+
+export async function reconcileInstances(parts: VpcParts): Promise<void> {
+  await stopWithoutKey(parts)
+  const instances = await instancesInTransition(parts.database.reads, parts.region)
+  await forEach(instances, vpcWorkParallelMax, (instance) => proceedInstance(parts, instance))
+}
+
+/** VPC docs, "Managing data encryption": with the key of an attached volume deleted, the instance is stopped. */
+async function stopWithoutKey(parts: VpcParts): Promise<void> {
+  for (const { id, accountId, crn: instanceCrn } of await instancesOfDeletedKeys(parts.database.reads, parts.region)) {
+    await parts.database.transaction(async (tx) => {
+      if (!(await moveInstance(tx, id, 'running', 'stopping'))) return
+      const reason = startReasons.deleted.code
+      await parts.outbox.append(tx, { type: 'vpc.instance.stop-requested', accountId, instanceCrn, reason })
+    })
+  }
+}
+
+export async function proceedInstance(parts: VpcParts, instance: Instance): Promise<void> {
+  const attachments = await attachmentsOfInstance(parts.database.reads, instance.id)
+  switch (instance.status) {
+    case 'stopping':
+      await forEach(attachments, vpcWorkParallelMax, (attachment) => withdraw(parts, attachment))
+      return await arrive(parts, instance, 'stopped')
+    case 'restarting':
+      // A machine that boots anew opens its volumes anew.
+      await forEach(attachments, vpcWorkParallelMax, (attachment) => withdraw(parts, attachment))
+      return await start(parts, instance, attachments)
+    case 'starting':
+      return await start(parts, instance, attachments)
+    default:
+  }
+}
+
+const withdraw = (parts: VpcParts, { volumeId, id }: AttachmentView): Promise<void> =>
+  parts.disk.removeExport(volumeId, id)
+
+/** A volume that is still being formatted is waited for; one that could not be made ends the matter. */
+async function start(parts: VpcParts, instance: Instance, attachments: readonly AttachmentView[]): Promise<void> {
+  if (attachments.some(({ volume }) => volume.phase === 'failed')) return await arrive(parts, instance, 'failed')
+  if (attachments.some(({ volume }) => volume.phase === 'keyed')) return
+  await forEach(attachments, vpcWorkParallelMax, (attachment) => exportVolume(parts, attachment))
+  await arrive(parts, instance, 'running')
+}
+
+async function exportVolume(parts: VpcParts, attachment: AttachmentView): Promise<void> {
+  if (attachment.status === 'detaching') return
+  const volume = await readVolumeForWork(parts.database.reads, attachment.volumeId)
+  if (!volume) return
+  await parts.disk.addExport({ attachmentId: attachment.id, volume: volumeSpec(volume) })
+  if (attachment.status === 'attaching') await becomeAttached(parts, attachment)
+}
+
+export async function becomeAttached(parts: VpcParts, { id, accountId, volume }: AttachmentView): Promise<void> {
+  await parts.database.transaction(async (tx) => {
+    if (!(await markAttached(tx, id))) return
+    const facts = { accountId, attachmentId: id, volumeCrn: volume.crn }
+    await parts.outbox.append(tx, { type: 'vpc.attachment.attached', ...facts })
+  })
+}
+
+const arrived = {
+  running: 'vpc.instance.started',
+  stopped: 'vpc.instance.stopped',
+} as const
+
+async function arrive(parts: VpcParts, instance: Instance, to: 'running' | 'stopped' | 'failed'): Promise<void> {
+  const { id, status, accountId, crn: instanceCrn } = instance
+  await parts.database.transaction(async (tx) => {
+    if (!(await moveInstance(tx, id, status, to))) return
+    if (to !== 'failed') return await parts.outbox.append(tx, { type: arrived[to], accountId, instanceCrn })
+    const reason = startReasons.failed.code
+    await parts.outbox.append(tx, { type: 'vpc.instance.failed', accountId, instanceCrn, reason })
+  })
+}

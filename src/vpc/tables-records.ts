@@ -1,0 +1,260 @@
+// SQL of what is only written down (record.ts). A child, such as an address of a subnet, belongs to its parent: a grant
+// on the parent is leave for it.
+
+import type { Selectable } from 'kysely'
+import { assert } from '#base/assert.ts'
+import type { Grant } from '#iam/port.ts'
+import type { Reads, Tx } from '#store/database.ts'
+import type { RecordKind, VpcTables } from '#store/schema/vpc.ts'
+import type { Facts, Recorded } from './record.ts'
+import type { Place } from './targets.ts'
+
+type Row = Selectable<VpcTables['vpc_record']>
+
+const toRecorded = <Kind extends RecordKind>(row: Row, kind: Kind): Recorded<Kind> => ({
+  id: row.id,
+  kind,
+  accountId: row.account_id,
+  region: row.region,
+  parentId: row.parent_id,
+  name: row.name,
+  nameScope: row.name_scope,
+  crn: row.crn,
+  resourceGroupId: row.resource_group_id,
+  // Written by insertRecord below, which demands the facts of the kind.
+  facts: JSON.parse(row.facts) as Facts[Kind],
+  createdAt: row.created_at,
+})
+
+/** Where a thing lies and what listings filter by. */
+export interface LocatedRecord extends Place {
+  readonly name: string
+  readonly parentId: string
+  readonly createdAt: number
+}
+
+const located = (reads: Reads, kind: RecordKind, at: { readonly accountId: string; readonly region: string }) =>
+  reads
+    .selectFrom('vpc_record')
+    .select(['id', 'account_id as accountId', 'region', 'resource_group_id as resourceGroupId', 'name'])
+    .select(['parent_id as parentId', 'created_at as createdAt'])
+    .where('kind', '=', kind)
+    .where('account_id', '=', at.accountId)
+    .where('region', '=', at.region)
+
+export const locateRecords = (
+  reads: Reads,
+  kind: RecordKind,
+  at: { readonly accountId: string; readonly region: string },
+): Promise<LocatedRecord[]> => located(reads, kind, at).execute()
+
+export async function locateRecord(
+  reads: Reads,
+  kind: RecordKind,
+  at: { readonly accountId: string; readonly region: string; readonly id: string },
+): Promise<LocatedRecord | null> {
+  return (await located(reads, kind, at).where('id', '=', at.id).executeTakeFirst()) ?? null
+}
+
+function target(grant: Grant): { readonly accountId: string; readonly id: string } {
+  assert(grant.target.resource !== undefined, 'a grant on a thing names it')
+  return { accountId: grant.target.accountId, id: grant.target.resource }
+}
+
+/** Those of the granted things that are still there, in the grants' order. All grants are of one account. */
+export async function readRecords<Kind extends RecordKind>(
+  reads: Reads,
+  kind: Kind,
+  grants: readonly Grant[],
+): Promise<Recorded<Kind>[]> {
+  const [first] = grants
+  if (!first) return []
+  const { accountId } = target(first)
+  const ids = grants.map((grant) => target(grant).id)
+  const found = await referredRecords(reads, kind, accountId, ids)
+  return ids.flatMap((id) => found.get(id) ?? [])
+}
+
+export async function readRecord<Kind extends RecordKind>(
+  reads: Reads,
+  kind: Kind,
+  grant: Grant,
+): Promise<Recorded<Kind> | null> {
+  return (await readRecords(reads, kind, [grant]))[0] ?? null
+}
+
+/** What things that have been read by leave refer to: part of what they show of themselves. */
+export async function referredRecords<Kind extends RecordKind>(
+  reads: Reads,
+  kind: Kind,
+  accountId: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Recorded<Kind>>> {
+  if (ids.length === 0) return new Map()
+  const rows = await reads
+    .selectFrom('vpc_record')
+    .selectAll()
+    .where('kind', '=', kind)
+    .where('account_id', '=', accountId)
+    .where('id', 'in', [...new Set(ids)])
+    .execute()
+  return new Map(rows.map((row) => [row.id, toRecorded(row, kind)]))
+}
+
+/** The children of things that have been read by leave, oldest first. */
+export async function childrenOf<Kind extends RecordKind>(
+  reads: Reads,
+  kind: Kind,
+  accountId: string,
+  parentIds: readonly string[],
+): Promise<Recorded<Kind>[]> {
+  if (parentIds.length === 0) return []
+  const rows = await reads
+    .selectFrom('vpc_record')
+    .selectAll()
+    .where('kind', '=', kind)
+    .where('account_id', '=', accountId)
+    .where('parent_id', 'in', parentIds)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute()
+  return rows.map((row) => toRecorded(row, kind))
+}
+
+/** All of the kind that the account has in the region; for kinds of which there cannot be many. */
+export async function recordsOfAccount<Kind extends RecordKind>(
+  reads: Reads,
+  kind: Kind,
+  at: { readonly accountId: string; readonly region: string },
+): Promise<Recorded<Kind>[]> {
+  const rows = await reads
+    .selectFrom('vpc_record')
+    .selectAll()
+    .where('account_id', '=', at.accountId)
+    .where('region', '=', at.region)
+    .where('kind', '=', kind)
+    .execute()
+  return rows.map((row) => toRecorded(row, kind))
+}
+
+/** How many of the kind the grant's account has in the region, or below the parent. */
+export async function countRecords(
+  reads: Reads,
+  kind: RecordKind,
+  grant: Grant,
+  within: { readonly region: string } | { readonly parentId: string },
+): Promise<number> {
+  const all = reads
+    .selectFrom('vpc_record')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('kind', '=', kind)
+    .where('account_id', '=', grant.target.accountId)
+  const row = await ('region' in within
+    ? all.where('region', '=', within.region)
+    : all.where('parent_id', '=', within.parentId)
+  ).executeTakeFirst()
+  return Number(row?.count ?? 0)
+}
+
+/** False when another of the kind has the name in its scope. */
+export async function insertRecord(tx: Tx, grant: Grant, recorded: Recorded): Promise<boolean> {
+  assert(recorded.accountId === grant.target.accountId, 'a thing is written down in the account of its grant')
+  const result = await tx
+    .insertInto('vpc_record')
+    .values({
+      id: recorded.id,
+      kind: recorded.kind,
+      account_id: recorded.accountId,
+      region: recorded.region,
+      parent_id: recorded.parentId,
+      name: recorded.name,
+      name_scope: recorded.nameScope,
+      crn: recorded.crn,
+      resource_group_id: recorded.resourceGroupId,
+      facts: JSON.stringify(recorded.facts),
+      created_at: recorded.createdAt,
+    })
+    .onConflict((c) => c.columns(['kind', 'name_scope', 'name']).doNothing())
+    .executeTakeFirst()
+  return Number(result.numInsertedOrUpdatedRows ?? 0) === 1
+}
+
+export async function isRecordNameTaken(tx: Tx, recorded: Recorded, name: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('vpc_record')
+    .select('id')
+    .where('kind', '=', recorded.kind)
+    .where('name_scope', '=', recorded.nameScope)
+    .where('name', '=', name)
+    .where('id', '!=', recorded.id)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+export async function updateRecord<Kind extends RecordKind>(
+  tx: Tx,
+  grant: Grant,
+  recorded: Recorded<Kind>,
+  change: { readonly name?: string; readonly facts?: Facts[Kind] },
+): Promise<void> {
+  await tx
+    .updateTable('vpc_record')
+    .set({
+      name: change.name ?? recorded.name,
+      facts: JSON.stringify(change.facts ?? recorded.facts),
+    })
+    .where('id', '=', recorded.id)
+    .where('account_id', '=', grant.target.accountId)
+    .execute()
+}
+
+/** False when it has gone. */
+export async function deleteRecord(tx: Tx, grant: Grant, id: string): Promise<boolean> {
+  const result = await tx
+    .deleteFrom('vpc_record')
+    .where('id', '=', id)
+    .where('account_id', '=', grant.target.accountId)
+    .executeTakeFirst()
+  return Number(result.numDeletedRows) === 1
+}
+
+/** What lies in the thing, of every kind. */
+export async function deleteChildren(tx: Tx, grant: Grant, parentId: string): Promise<void> {
+  await tx
+    .deleteFrom('vpc_record')
+    .where('parent_id', '=', parentId)
+    .where('account_id', '=', grant.target.accountId)
+    .execute()
+}
+
+// For the end of an instance, which no caller waits for ------------------------------------------------------------------
+
+export async function recordsOfInstance(reads: Reads, instanceId: string): Promise<Recorded<'network-interface'>[]> {
+  const rows = await reads.selectFrom('vpc_record').selectAll().where('parent_id', '=', instanceId).execute()
+  return rows.map((row) => toRecorded(row, 'network-interface'))
+}
+
+export async function readRecordForWork<Kind extends RecordKind>(
+  reads: Reads,
+  kind: Kind,
+  id: string,
+): Promise<Recorded<Kind> | null> {
+  const row = await reads.selectFrom('vpc_record').selectAll().where('id', '=', id).executeTakeFirst()
+  return row ? toRecorded(row, kind) : null
+}
+
+export async function removeRecords(tx: Tx, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await tx.deleteFrom('vpc_record').where('id', 'in', ids).execute()
+}
+
+export async function writeFacts<Kind extends RecordKind>(
+  tx: Tx,
+  recorded: Recorded<Kind>,
+  facts: Facts[Kind],
+): Promise<void> {
+  await tx
+    .updateTable('vpc_record')
+    .set({ facts: JSON.stringify(facts) })
+    .where('id', '=', recorded.id)
+    .execute()
+}
