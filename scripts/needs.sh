@@ -4,6 +4,7 @@
 #
 #   sh scripts/needs.sh nbd     an NBD client (libnbd), for the tour
 #   sh scripts/needs.sh test    all that the tests use
+#   sh scripts/needs.sh bench   the servers and clients that the data plane is compared with
 set -eu
 
 need() { # command-or-file package
@@ -19,6 +20,16 @@ if [ "${1:-test}" = test ]; then
   need cryptsetup cryptsetup-bin
   need curl curl
   need softhsm2-util softhsm2
+  need strace strace
+fi
+if [ "${1:-test}" = bench ]; then
+  need fio fio
+  need qemu-nbd qemu-utils
+  need qemu-storage-daemon qemu-system-common
+  need nbdkit nbdkit
+  need gcc gcc
+  need /usr/include/libnbd.h libnbd-dev
+  need /usr/include/stdlib.h libc6-dev
 fi
 
 if [ -n "$missing" ]; then

@@ -37,6 +37,12 @@ const documents: Readonly<Record<string, { readonly title: string; readonly cont
   },
 }
 
+/** Every operation that the product answers, by name. */
+export const operationNames = (): readonly string[] =>
+  Object.values(documents)
+    .flatMap(({ contract }) => Object.keys(contract))
+    .toSorted()
+
 /** File name to content, as committed. */
 export const openapiFiles = (): ReadonlyMap<string, string> =>
   new Map(

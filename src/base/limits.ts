@@ -277,8 +277,8 @@ export const nbdHandshakeMs = 10 * second
 export const nbdInFlightBytesMax = 64 * MiB
 /** Connections per export: multi-conn clients use 4 to 16. */
 export const nbdConnectionsPerExportMax = 64
-/** Threads that serve connections in one disk process, some 8 MiB each; further connections share its event loop. */
-export const laneThreadsMax = 32
+/** Threads that serve connections in one disk process, some 25 MiB each; further connections share its event loop. */
+export const laneThreadsMax = 16
 /** LUKS2 sector size: fewer calls into the cipher than 512, and what disks write at once. */
 export const sectorBytes = 4096
 

@@ -12,7 +12,7 @@ import { readVectors } from '../../test/vectors/read-vectors.ts'
 import { evpXts } from './evp-xts.ts'
 import { SecretBytes } from './secret-bytes.ts'
 import { makeSectorCipher } from './sector-cipher.ts'
-import { portableXts } from './xts-engine.ts'
+import { portableXts, unitXts } from './xts-engine.ts'
 import type { XtsEngine } from './xts-engine.ts'
 
 // The product runs on a Node that has node:ffi; where it is missing, only the portable path can be tested, and says so.
@@ -49,7 +49,7 @@ interface WycheproofTest {
   readonly result: string
 }
 
-test('both engines agree with Wycheproof wherever the tweak is a number of 64 bits', () => {
+test('the engines for units of any length agree with Wycheproof wherever the tweak is a number of 64 bits', () => {
   const file = join(import.meta.dirname, '../../test/vectors/wycheproof/aes_xts_test.json')
   const { testGroups }: { testGroups: { keySize: number; ivSize: number; tests: WycheproofTest[] }[] } = JSON.parse(
     readFileSync(file, 'utf8'),
@@ -64,7 +64,7 @@ test('both engines agree with Wycheproof wherever the tweak is a number of 64 bi
     assert.equal(result, 'valid')
     using key = SecretBytes.own(Buffer.from(keyHex, 'hex'))
     const tweak = Buffer.from(iv.padEnd(16, '0'), 'hex').readBigUInt64LE()
-    const engines = [portableXts(key), evpXts(key)].filter((engine): engine is XtsEngine => engine !== null)
+    const engines = [unitXts(key), evpXts(key)].filter((engine): engine is XtsEngine => engine !== null)
     for (const engine of engines) {
       const data = Buffer.from(msg, 'hex')
       engine.apply('encrypt', data, data.length, tweak)
@@ -73,6 +73,24 @@ test('both engines agree with Wycheproof wherever the tweak is a number of 64 bi
       assert.equal(data.toString('hex'), msg, `decrypting, tcId ${tcId}`)
       engine[Symbol.dispose]()
     }
+  }
+})
+
+test('portableXts() equals unitXts() over several chunks, and both directions undo each other', () => {
+  using key = SecretBytes.random(systemRandom, 64)
+  using bulk = portableXts(key)
+  using unit = unitXts(key)
+  for (const [unitBytes, count] of [
+    [512, 1000],
+    [4096, 100],
+  ] as const) {
+    const plain = systemRandom.bytes(unitBytes * count)
+    const [fast, slow] = [plain.slice(), plain.slice()]
+    bulk.apply('encrypt', fast, unitBytes, 0xffff_ff00n)
+    unit.apply('encrypt', slow, unitBytes, 0xffff_ff00n)
+    assert.equal(Buffer.compare(fast, slow), 0)
+    bulk.apply('decrypt', fast, unitBytes, 0xffff_ff00n)
+    assert.equal(Buffer.compare(fast, plain), 0)
   }
 })
 

@@ -63,10 +63,13 @@ export function watch(watched: Watched): void {
   }
 
   async function look(): Promise<void> {
+    const askedMs = clock.monotonicMs()
     try {
       await within(clock, leaseMs, remote.hello())
       cancel = next()
     } catch (err) {
+      // A timer that rings late says that we were held up ourselves: the answer may be waiting behind it.
+      if (clock.monotonicMs() > askedMs + leaseMs + leaseRenewMs) return void (cancel = next())
       // Killing one that has ended by itself meanwhile does nothing.
       log.error({ err }, 'a disk process has been silent for a lease and is killed')
       watched.kill()

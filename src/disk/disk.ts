@@ -41,7 +41,7 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
   const leases = new LeaseBook({ holderId, privateKey, kms, clock, log })
   const volumes = new Volumes({ dataFolder, leases, clock, random, log })
   const exports = new Exports(volumes)
-  const lanes = new Lanes(parts.laneThreadsMax, onBroken)
+  const lanes = new Lanes(parts.laneThreadsMax, clock, onBroken)
   const listeners = new Listeners({ dataFolder, accessSecret, exports, lanes, clock, log, onBroken })
   const tcpPort = await listeners.listenTcp(host, settings.tcpPort)
   const publicKey = new Uint8Array(createPublicKey(privateKey).export({ type: 'spki', format: 'der' }))
@@ -81,6 +81,7 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
     listeners.close()
     await volumes.closeAll()
     listeners.cutAll()
+    lanes.close()
     leases.fenceAll()
   }
 

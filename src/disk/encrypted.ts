@@ -44,14 +44,14 @@ export function encrypted(store: BlockDevice, cipher: SectorCipher): EncryptedDe
     return zeroSector.equals(data.subarray(at, at + sectorBytes))
   }
 
-  /** Decrypts runs of sectors that were written and leaves the others, which are zeros already. */
+  /** Decrypts runs of sectors that were written, a piece at a time, and leaves the others, which are zeros already. */
   function decryptWritten(data: Uint8Array, offset: number): void {
     const firstSector = offset / sectorBytes
     let at = 0
     while (at < data.length) {
       const isHole = isNeverWritten(data, at)
       let end = at + sectorBytes
-      while (end < data.length && isNeverWritten(data, end) === isHole) end += sectorBytes
+      while (end < data.length && end - at < pieceBytes && isNeverWritten(data, end) === isHole) end += sectorBytes
       if (!isHole) liveCipher().decrypt(data.subarray(at, end), firstSector + at / sectorBytes)
       at = end
     }

@@ -2,8 +2,10 @@
 // been negotiated is handed over with its socket; what the lanes work with (key, file, right) stays here and is taken back
 // when they have ended, or at once when the right ends.
 
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { BrokenAssertion, assert } from '#base/assert.ts'
+import type { Clock } from '#base/clock.ts'
 import type { XtsLoan } from '#crypto/evp-xts.ts'
 import { inputBytes } from './lane.ts'
 import { controlWord, controlWords, lanesMax } from './lane-port.ts'
@@ -13,8 +15,10 @@ import type { VolumeUse } from './open-volume.ts'
 import type { Terms } from './request-rules.ts'
 import { socketCalls } from './socket-calls.ts'
 
-/** Threads that wait for work: one for a connection that comes, so that it is not kept waiting while one starts. */
-const spareMax = 2
+/** A thread without work is kept for so long: starting one costs more than a client's whole handshake. */
+const spareMs = 60_000
+
+const coreCount = availableParallelism()
 
 /** A negotiated connection that leaves node:net. */
 export interface Handover {
@@ -34,13 +38,17 @@ export interface LaneConnection {
 
 export class Lanes {
   readonly #threadsMax: number
+  readonly #clock: Clock
   readonly #onBroken: (error: unknown) => void
   readonly #spare: LaneThread[] = []
   readonly #connections = new Set<LaneConnection>()
   #threadCount = 0
+  /** Connections with more than one lane. */
+  #wideCount = 0
 
-  constructor(threadsMax: number, onBroken: (error: unknown) => void) {
+  constructor(threadsMax: number, clock: Clock, onBroken: (error: unknown) => void) {
     this.#threadsMax = threadsMax
+    this.#clock = clock
     this.#onBroken = onBroken
     // A thread that waits in the kernel does not see the end of the process.
     process.once('exit', () => this.cutAll())
@@ -53,7 +61,15 @@ export class Lanes {
 
   serve(handover: Handover): LaneConnection {
     const ended = Promise.withResolvers<void>()
-    const lanes = new ConnectionLanes(handover, () => this.#thread(), ended.resolve)
+    const lanes = new ConnectionLanes(handover, {
+      findThread: () => this.#thread(),
+      mayWiden: () => this.#wideCount < Math.max(1, Math.floor(coreCount / lanesMax)),
+      onWidened: () => (this.#wideCount += 1),
+      onEnded: (isWide) => {
+        if (isWide) this.#wideCount -= 1
+        ended.resolve()
+      },
+    })
     const connection: LaneConnection = { cut: () => lanes.cut(), ended: ended.promise }
     this.#connections.add(connection)
     void ended.promise.then(() => this.#connections.delete(connection))
@@ -63,6 +79,11 @@ export class Lanes {
 
   cutAll(): void {
     for (const connection of this.#connections) connection.cut()
+  }
+
+  /** For the end of the data plane, whose connections have ended. */
+  close(): void {
+    for (const thread of this.#spare.splice(0)) thread.end()
   }
 
   /** Null when there are enough of them. */
@@ -78,27 +99,40 @@ export class Lanes {
   }
 
   #rest(thread: LaneThread): void {
-    if (this.#spare.length < spareMax) return void this.#spare.push(thread)
-    this.#threadCount -= 1
-    thread.end()
+    this.#spare.push(thread)
+    const job = thread.jobCount
+    this.#clock.after(spareMs, () => {
+      const place = this.#spare.indexOf(thread)
+      if (place < 0 || thread.jobCount !== job) return
+      this.#spare.splice(place, 1)
+      this.#threadCount -= 1
+      thread.end()
+    })
   }
+}
+
+/** What a connection has to do with the others. */
+interface House {
+  findThread(): LaneThread | null
+  /** Second lanes are for idle cores: with as many busy connections as cores, they would only be in each other's way. */
+  mayWiden(): boolean
+  onWidened(): void
+  onEnded(isWide: boolean): void
 }
 
 /** A connection and those who serve it. */
 class ConnectionLanes {
   readonly #handover: Handover
-  readonly #findThread: () => LaneThread | null
-  readonly #onEnded: () => void
+  readonly #house: House
   readonly #control = new SharedArrayBuffer(controlWords * 4)
   readonly #words = new Int32Array(this.#control)
   readonly #input = new SharedArrayBuffer(inputBytes)
   #laneCount = 0
   #busyCount = 0
 
-  constructor(handover: Handover, findThread: () => LaneThread | null, onEnded: () => void) {
+  constructor(handover: Handover, house: House) {
     this.#handover = handover
-    this.#findThread = findThread
-    this.#onEnded = onEnded
+    this.#house = house
     const { received } = handover
     assert(received.length <= inputBytes, 'what was read ahead is less than a lane reads ahead')
     new Uint8Array(this.#input).set(received)
@@ -111,7 +145,7 @@ class ConnectionLanes {
     const { sharing } = use
     // A connection of OpenSSL is one thread's.
     if (!sharing || this.#laneCount === (wire.kind === 'tls' ? 1 : lanesMax)) return
-    const thread = this.#findThread()
+    const thread = this.#house.findThread()
     if (!thread) {
       assert(this.#laneCount > 0, 'a connection is handed over where there is a thread for it')
       return
@@ -141,13 +175,16 @@ class ConnectionLanes {
   }
 
   #widen(): void {
-    if (this.#busyCount > 0 && Atomics.load(this.#words, controlWord.ended) === 0) this.add()
+    if (this.#busyCount === 0 || Atomics.load(this.#words, controlWord.ended) === 1 || !this.#house.mayWiden()) return
+    const before = this.#laneCount
+    this.add()
+    if (this.#laneCount > before) this.#house.onWidened()
   }
 
   #laneDone(loan: XtsLoan): void {
     this.#handover.use.sharing?.endLoan(loan)
     this.#busyCount -= 1
-    if (this.#busyCount === 0) this.#onEnded()
+    if (this.#busyCount === 0) this.#house.onEnded(this.#laneCount > 1)
   }
 }
 
@@ -159,12 +196,12 @@ interface Attendant {
 class LaneThread {
   readonly #worker: Worker
   #attendant: Attendant | null = null
+  #jobCount = 0
 
   constructor(onRest: (thread: LaneThread) => void, onBroken: (error: unknown) => void) {
     // Buffers lie outside the heap of the thread, which holds little besides its program.
-    const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64 }
+    const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 }
     this.#worker = new Worker(new URL('lane-worker.ts', import.meta.url), { resourceLimits })
-    this.#worker.unref()
     this.#worker.on('error', onBroken)
     this.#worker.on('message', (said: LaneSays) => {
       switch (said.say) {
@@ -180,9 +217,16 @@ class LaneThread {
           return this.#attendant?.widen()
       }
     })
+    // After the listeners, which would hold the process again.
+    this.#worker.unref()
+  }
+
+  get jobCount(): number {
+    return this.#jobCount
   }
 
   serve(job: LaneJob, attendant: Attendant): void {
+    this.#jobCount += 1
     this.#attendant = attendant
     this.#worker.postMessage(job, [])
   }

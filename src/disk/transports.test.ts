@@ -3,17 +3,18 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { connect as tlsConnect } from 'node:tls'
 import { systemClock } from '#base/clock.ts'
 import { laneThreadsMax } from '#base/limits.ts'
 import { makeLog } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
+import { ByteReader } from './byte-reader.ts'
 import { startDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
 import { command, commandFlag, replyType } from './nbd-wire.ts'
@@ -22,7 +23,8 @@ import { socketCalls } from './socket-calls.ts'
 import { makeFakeKms } from './testing/fake-kms.ts'
 import { dialects, NbdPeer } from './testing/nbd-peer.ts'
 import type { DialectName } from './testing/nbd-peer.ts'
-import { greeting } from './testing/raw-client.ts'
+import { flags, greeting, option } from './testing/raw-client.ts'
+import { tls13Suites } from './tls-calls.ts'
 
 const MiB = 1024 * 1024
 const capacityBytes = 64 * MiB
@@ -114,8 +116,8 @@ for (const { name, threads, skip } of transports) {
         assert.equal(await refused({ type: command.read, byteCount: 0 }), 'EINVAL')
         assert.equal(await refused({ type: 99, byteCount: 512 }), 'EINVAL')
         const payload = dialect === 'extended' ? { data: Buffer.alloc(512) } : { byteCount: 512 }
-        const flags = commandFlag.payloadLength
-        assert.equal(await refused({ type: command.trim, ...payload, flags }), 'EINVAL')
+        const misplaced = { type: command.trim, ...payload, flags: commandFlag.payloadLength }
+        assert.equal(await refused(misplaced), 'EINVAL')
         await peer.write(0, Buffer.from('still here'))
         assert.equal(String(await peer.read(0, 10)), 'still here')
         peer.leave()
@@ -166,9 +168,10 @@ for (const { name, threads, skip } of transports) {
       const peer = await meet(await makeVolume())
       const asked = Array.from({ length: 20 }, () => peer.ask({ type: command.read, offset: 0, byteCount: 2 * MiB }))
       peer.leave()
-      const heard = await Promise.all(asked.map(() => peer.hear()))
+      const heard: number[] = []
+      while (heard.length < asked.length) heard.push((await peer.hear()).cookie)
       assert.deepEqual(
-        heard.map(({ cookie }) => cookie).toSorted((a, b) => a - b),
+        heard.toSorted((a, b) => a - b),
         asked,
       )
       await peer.ended()
@@ -242,13 +245,30 @@ for (const { name, threads, skip } of transports) {
       await disk.port.removeExport(volume.volumeId, volume.volumeId)
     })
 
-    test('over TLS the same server answers', async () => {
+    test('over TLS it is the same, and a fence ends that too', async () => {
       const volume = await makeVolume()
-      const { uri } = await disk.port.connect(volume.volumeId, volume.volumeId, 60_000)
-      const socket = connect(Number(/:(\d+)\//.exec(uri)?.[1]), '127.0.0.1')
-      const [first] = await once(socket, 'data')
-      assert.ok(Buffer.isBuffer(first) && first.subarray(0, 16).equals(greeting))
-      socket.destroy()
+      const { uri, pskIdentity, pskKey } = await disk.port.connect(volume.volumeId, volume.volumeId, 60_000)
+      const plain = connect(Number(/:(\d+)\//.exec(uri)?.[1]), '127.0.0.1')
+      const reader = new ByteReader(plain)
+      await reader.take(greeting.length + 2)
+      plain.write(Buffer.concat([flags, option(5, 0)]))
+      await reader.take(20)
+      reader.detach()
+      const socket = tlsConnect({
+        socket: plain,
+        ciphers: tls13Suites.join(':'),
+        pskCallback: () => ({ psk: Buffer.from(pskKey, 'hex'), identity: pskIdentity }),
+        checkServerIdentity: () => undefined,
+      })
+      socket.on('error', () => undefined)
+      const peer = await NbdPeer.meet(socket, 'extended', volume.volumeId)
+      for (const byteCount of [4096, 5000, MiB + 1, 3 * MiB]) {
+        const data = randomBytes(byteCount)
+        await peer.write(8192, data)
+        assert.equal(Buffer.compare(await peer.read(8192, byteCount), data), 0)
+      }
+      await disk.port.fence(kms.leaseIds(volume.volumeCrn))
+      await assert.rejects(peer.read(0, 512), { name: 'Disconnected' })
     })
   })
 }

@@ -108,6 +108,7 @@ function mount(server: FastifyInstance, parts: EdgeParts, service: Service, moun
         if (answered.body !== undefined) checkReply(answered.body)
         return answered
       })
+      parts.log.debug({ operation: mounted.name, requestId: anyone.requestId }, 'a request was answered')
       return send(response, answer, answer.status ?? operation.status)
     },
   })

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -69,11 +69,11 @@ export async function startServer(
   extra: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
-  const child = launch(
-    ['--data', folder, '--port', '0', '--nbd-port', '0', '--log-level', 'warn', '--check-replies', '--clock', 'virtual', ...extra],
-    environment,
-  )
+  const logLevel = operationsFile === undefined ? 'warn' : 'debug'
+  const fixed = ['--port', '0', '--nbd-port', '0', '--log-level', logLevel, '--check-replies', '--clock', 'virtual']
+  const child = launch(['--data', folder, ...fixed, ...extra], environment)
   let output = ''
+  t.after(() => noteOperations(output))
   const ready = new Promise<void>((resolve, reject) => {
     const note = (chunk: Buffer): void => {
       output += chunk.toString()
@@ -111,6 +111,15 @@ export async function startServer(
     },
     kill: () => killTree(child),
   }
+}
+
+/** Where `npm test` collects which operations the tests have seen answered; see scripts/untested-operations.ts. */
+const operationsFile = process.env['TEST_OPERATIONS_FILE']
+
+function noteOperations(output: string): void {
+  if (operationsFile === undefined) return
+  const names = new Set([...output.matchAll(/"operation":"(\w+)"/g)].map(([, name]) => name))
+  appendFileSync(operationsFile, [...names, ''].join('\n'))
 }
 
 function launch(args: readonly string[], environment: Readonly<Record<string, string>>): ChildProcess {

@@ -47,18 +47,27 @@ export class NbdPeer {
     this.dialect = dialect
   }
 
-  /** Negotiates, with base:allocation where the dialect has it, and goes on to the default export. */
-  static async meet(socket: Duplex, dialect: DialectName): Promise<NbdPeer> {
+  /**
+   * Negotiates, with base:allocation where the dialect has it, and goes on to the default export, or to the named one of a
+   * server that has greeted already.
+   */
+  static async meet(socket: Duplex, dialect: DialectName, greetedAs: string | null = null): Promise<NbdPeer> {
     const peer = new NbdPeer(socket, dialect)
-    await peer.#reader.take(18)
-    socket.write(flags)
+    if (greetedAs === null) {
+      await peer.#reader.take(18)
+      socket.write(flags)
+    }
+    const exportName = Buffer.from(greetedAs ?? '')
     if (dialect === 'structured') await peer.#say(option.structuredReply)
     if (dialect === 'extended') await peer.#say(option.extendedHeaders)
     if (dialect !== 'simple') {
       const name = Buffer.from('base:allocation')
-      await peer.#say(option.setMetaContext, Buffer.concat([u32(0), u32(1), u32(name.length), name]))
+      await peer.#say(
+        option.setMetaContext,
+        Buffer.concat([u32(exportName.length), exportName, u32(1), u32(name.length), name]),
+      )
     }
-    await peer.#say(option.go, Buffer.concat([u32(0), u16(0)]))
+    await peer.#say(option.go, Buffer.concat([u32(exportName.length), exportName, u16(0)]))
     return peer
   }
 
