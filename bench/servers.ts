@@ -322,9 +322,17 @@ async function reachable(at: { path: string } | { port: number; host: string }):
   throw new Error(`nobody listens at ${JSON.stringify(at)}`)
 }
 
+/** qemu-img measures how fast it hashes, and gives up when a busy machine lets it see no time pass. */
+const triesMax = 10
+
 function run(tool: string, args: readonly string[]): void {
-  const { status, stderr } = spawnSync(tool, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${tool} ${args.join(' ')}: ${stderr}`)
+  let words = ''
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const { status, stderr } = spawnSync(tool, args, { encoding: 'utf8' })
+    if (status === 0) return
+    words = stderr
+  }
+  throw new Error(`${tool} ${args.join(' ')}: ${words}`)
 }
 
 function childrenOf(pid: number, script: string): number[] {

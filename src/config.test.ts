@@ -11,6 +11,7 @@ test('parseConfig() has a default for everything and stays on loopback', () => {
     port: 8080,
     tls: null,
     publicUrl: null,
+    trustedProxies: [],
     region: 'us-south',
     masterKey: { from: 'file', path: null },
     oldMasterKey: null,
@@ -29,6 +30,12 @@ test('parseConfig() puts flags before environment variables', () => {
   assert.deepEqual([config.port, config.dataFolder], [1, '/d'])
 })
 
+test('parseConfig() reads the proxies that are trusted', () => {
+  const config = parse([], { KEYWARD_TRUSTED_PROXY: '127.0.0.1, 10.0.0.0/8,fd00::/8' })
+  assert.ok(config !== 'help')
+  assert.deepEqual(config.trustedProxies, ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'])
+})
+
 const refused: readonly [string, string[], Record<string, string>, RegExp][] = [
   ['an unknown flag', ['--prot', '1'], {}, /'--prot'.*--help/],
   ['an unknown variable', [], { KEYWARD_PROT: '1' }, /KEYWARD_PROT is not a setting/],
@@ -37,6 +44,9 @@ const refused: readonly [string, string[], Record<string, string>, RegExp][] = [
   ['a port out of range', ['--port', '65536'], {}, /--port/],
   ['a public host without TLS', ['--host', '0.0.0.0'], {}, /--tls-cert and --tls-key, or say --insecure/],
   ['half of TLS', ['--tls-cert', 'c.pem'], {}, /go together/],
+  ['a proxy that is no address', ['--trusted-proxy', '127.0.0.1,proxy.example'], {}, /--trusted-proxy.*proxy\.example/],
+  ['a network of proxies that is none', ['--trusted-proxy', '10.0.0.0/33'], {}, /--trusted-proxy/],
+  ['every address as a proxy', ['--trusted-proxy', '0.0.0.0/0'], {}, /--trusted-proxy/],
   ['a public URL that is none', ['--public-url', 'keyward.example'], {}, /--public-url/],
   ['a public URL with a password', ['--public-url', 'http://u:p@h/'], {}, /nothing else/],
   ['an address that is none', ['--host', '127.999.1.1'], {}, /reachable from elsewhere/],

@@ -1,7 +1,7 @@
 // Settings: flags before environment variables before defaults; parsed once, frozen; what is not known is refused.
 // This file is given the arguments and the environment; main.ts alone reads them.
 
-import { isIPv4 } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionDescriptor } from 'node:util'
 import { Fault } from '#base/fault.ts'
@@ -17,6 +17,8 @@ export interface Config {
   readonly port: number
   readonly tls: { readonly certPath: string; readonly keyPath: string } | null
   readonly publicUrl: string | null
+  /** Addresses and networks of proxies whose word for the client's address is taken. */
+  readonly trustedProxies: readonly string[]
   readonly region: string
   readonly masterKey: MasterKeySource
   /** Where the key is that `masterKey` replaces; null when nothing is to be replaced. */
@@ -45,6 +47,11 @@ export const settings = {
   'tls-key': { type: 'string', variable: 'KEYWARD_TLS_KEY', help: 'private key, PEM file' },
   insecure: { type: 'boolean', variable: 'KEYWARD_INSECURE', help: 'allow plain HTTP beyond this machine' },
   'public-url': { type: 'string', variable: 'KEYWARD_PUBLIC_URL', help: 'how clients reach this server (as they say)' },
+  'trusted-proxy': {
+    type: 'string',
+    variable: 'KEYWARD_TRUSTED_PROXY',
+    help: 'proxies that tell client addresses (none)',
+  },
   region: { type: 'string', variable: 'KEYWARD_REGION', help: 'the region that this server is (us-south)' },
   'master-key-file': { type: 'string', variable: 'KEYWARD_MASTER_KEY_FILE', help: 'master key (<data>/master.key)' },
   'passphrase-file': {
@@ -124,6 +131,7 @@ export function parseConfig(
     port: whole('port', text('port'), 8080, 0, 65_535),
     tls,
     publicUrl: publicUrl(text('public-url')),
+    trustedProxies: trustedProxies(text('trusted-proxy')),
     region: region(text('region') ?? 'us-south'),
     masterKey: masterKeySource(masterKeySettings),
     oldMasterKey: oldMasterKeySource(masterKeySettings),
@@ -204,6 +212,21 @@ function publicUrl(text: string | null): string | null {
     throw refusal('--public-url must be scheme, host, port and path and nothing else')
   }
   return url.href.replace(/\/+$/, '')
+}
+
+function trustedProxies(text: string | null): readonly string[] {
+  const proxies = text === null ? [] : text.split(',').map((one) => one.trim())
+  const wrong = proxies.find((one) => !isNetwork(one))
+  if (wrong === undefined) return proxies
+  throw refusal(`--trusted-proxy must be addresses and networks such as 127.0.0.1,10.0.0.0/8: ${wrong} is none`)
+}
+
+/** Of all addresses there is no network: whoever trusts them all lets clients choose theirs. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, more] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || address.includes('%') || more !== undefined) return false
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
 }
 
 function region(text: string): string {

@@ -7,8 +7,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { api } from './harness/api.ts'
 import type { Json } from './harness/api.ts'
+import { startNbdsh, tlsUri, tryNbdsh } from './harness/nbd.ts'
 import { projectFolder, startServer, tempFolder } from './harness/server.ts'
 import type { Server } from './harness/server.ts'
+import { attach, authorization, connect, makeRootKey, makeVolume, volumeIs } from './harness/story.ts'
 
 function keyward(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [join(projectFolder, 'src/cli/main.ts'), ...args], {
@@ -65,4 +67,32 @@ test('the operator token is the operator’s alone, outlives its file, and is re
   writeFileSync(path, `${fresh}\n`, { mode: 0o600 })
   const third = await startServer(t, folder)
   assert.deepEqual([await operate(third, token), await operate(third, fresh)], [401, 200])
+})
+
+const readLoop = ['print("reading", flush=True)', 'while True:', '    h.pread(512, 0)'].join('\n')
+
+test('disabling an account cuts its volumes and those under its keys, and enabling it brings them back', async (t) => {
+  const folder = tempFolder(t)
+  const server = await startServer(t, folder)
+  const { a, b } = server
+  const disabled = async (account: string, method: 'POST' | 'DELETE') => {
+    const headers = { authorization: `Bearer ${tokenOf(folder)}` }
+    const url = `${server.baseUrl}/keyward/v1/operator/accounts/${account}/disable`
+    assert.equal((await fetch(url, { method, headers })).status, 204)
+  }
+  const key = await makeRootKey(a)
+  await a.expect(201, 'POST', '/v1/policies', { body: authorization(a, b) })
+  const volume = await makeVolume(b, key.crn)
+  const { instanceId, attachmentId, connection } = await attach(b, volume.id)
+  for (const account of [b.account.id, a.account.id]) {
+    const uri = tlsUri(account === b.account.id ? connection : await connect(b, instanceId, attachmentId), folder)
+    const reader = startNbdsh(uri, readLoop)
+    await reader.started
+    await disabled(account, 'POST')
+    assert.notEqual((await reader.ended).status, 0)
+    assert.notEqual(tryNbdsh(uri, 'h.pread(512, 0)').status, 0)
+    if (account === a.account.id) await volumeIs(b, volume.id, 'unusable')
+    await disabled(account, 'DELETE')
+    await volumeIs(b, volume.id, 'available')
+  }
 })

@@ -52,11 +52,21 @@ export async function fenceOrKill(watched: Watched, leaseIds: readonly string[])
   }
 }
 
-/** Asks for a sign of life as often as leases are renewed, until the process ends. */
-export function watch(watched: Watched): void {
+/**
+ * Asks for a sign of life as often as leases are renewed, until the process ends or the answer is called: for a process
+ * that is told to end, which may be silent while it flushes, and has its own limit for that.
+ */
+export function watch(watched: Watched): () => void {
   const { remote, ended, clock, log } = watched
+  let isOver = false
   let cancel = next()
-  void ended.then(() => cancel())
+  void ended.then(stop)
+  return stop
+
+  function stop(): void {
+    isOver = true
+    cancel()
+  }
 
   function next(): () => void {
     return clock.after(leaseRenewMs, () => void look())
@@ -66,8 +76,9 @@ export function watch(watched: Watched): void {
     const askedMs = clock.monotonicMs()
     try {
       await within(clock, leaseMs, remote.hello())
-      cancel = next()
+      if (!isOver) cancel = next()
     } catch (err) {
+      if (isOver) return
       // A timer that rings late says that we were held up ourselves: the answer may be waiting behind it.
       if (clock.monotonicMs() > askedMs + leaseMs + leaseRenewMs) return void (cancel = next())
       // Killing one that has ended by itself meanwhile does nothing.

@@ -9,6 +9,7 @@ import { DeviceFault } from './device.ts'
 import type { BlockDevice, Extent } from './device.ts'
 import { GroupCommit } from './group-commit.ts'
 import { SharedCommit } from './shared-commit.ts'
+import { keepRoom } from './room.ts'
 import { linux } from './system.ts'
 import type { Linux } from './system.ts'
 
@@ -66,6 +67,7 @@ export interface FileParts extends Omit<ImageFileOptions, 'path'> {
 export function imageFile({ fd, system, flush, ...options }: FileParts): BlockDevice {
   const { dataOffsetBytes, sizeBytes, sectorBytes } = options
   const readHot = hotReader(fd, system)
+  const takeRoom = keepRoom(fd)
   const pending = new Set<Promise<void>>()
 
   /** Remembers work in the thread pool: the file may not be closed, and its number reused, underneath it. */
@@ -87,6 +89,7 @@ export function imageFile({ fd, system, flush, ...options }: FileParts): BlockDe
   }
 
   function writeHot(source: Uint8Array, position: number): void {
+    takeRoom(source.length)
     if (system?.write(fd, source, position) === source.length) return
     for (let done = 0; done < source.length; ) {
       done += writeSync(fd, source, done, source.length - done, position + done)

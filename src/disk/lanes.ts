@@ -129,6 +129,8 @@ class ConnectionLanes {
   readonly #input = new SharedArrayBuffer(inputBytes)
   #laneCount = 0
   #busyCount = 0
+  /** The volume may be gone: nothing more is lent. */
+  #isCut = false
 
   constructor(handover: Handover, house: House) {
     this.#handover = handover
@@ -165,6 +167,7 @@ class ConnectionLanes {
   }
 
   cut(): void {
+    this.#isCut = true
     assert(socketCalls, 'who has lanes has the calls of sockets')
     socketCalls.shutDown(this.#handover.wire.fd)
     for (let lane = 0; lane < this.#laneCount; lane += 1) {
@@ -175,7 +178,7 @@ class ConnectionLanes {
   }
 
   #widen(): void {
-    if (this.#busyCount === 0 || Atomics.load(this.#words, controlWord.ended) === 1 || !this.#house.mayWiden()) return
+    if (this.#isCut || this.#busyCount === 0 || !this.#house.mayWiden()) return
     const before = this.#laneCount
     this.add()
     if (this.#laneCount > before) this.#house.onWidened()
@@ -202,7 +205,10 @@ class LaneThread {
     // Buffers lie outside the heap of the thread, which holds little besides its program.
     const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 }
     this.#worker = new Worker(new URL('lane-worker.ts', import.meta.url), { resourceLimits })
-    this.#worker.on('error', onBroken)
+    // Nobody knows what it held: the process is replaced.
+    this.#worker.on('error', (cause) =>
+      onBroken(new BrokenAssertion(`not so: the thread of a lane goes on: ${String(cause)}`)),
+    )
     this.#worker.on('message', (said: LaneSays) => {
       switch (said.say) {
         case 'done': {

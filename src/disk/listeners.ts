@@ -10,7 +10,7 @@ import type { ConnectionParts, Door } from './connection.ts'
 import { folderMode, socketFolder, socketPath } from './folders.ts'
 import { deriveKey, parseIdentity } from './psk.ts'
 
-/** Clients that have not finished their handshake; more of them at once is no honest crowd. */
+/** Clients that have not finished their handshake; each costs some kilobytes for as long as it may take. */
 const strangersMax = 256
 /** An idle client whose machine has gone is noticed by probes from then on. */
 const keepAliveMs = 60_000
@@ -25,7 +25,8 @@ export class Listeners {
   readonly #unix = new Map<string, Server>()
   readonly #sockets = new Set<Socket>()
   #tcp: Server | null = null
-  #strangers = 0
+  /** In the order of their coming. */
+  readonly #strangers = new Set<Socket>()
 
   constructor(parts: ListenerParts) {
     this.#parts = parts
@@ -79,13 +80,11 @@ export class Listeners {
   }
 
   #welcomeStranger(socket: Socket): void {
-    if (this.#strangers >= strangersMax) return void socket.destroy()
-    this.#strangers += 1
-    let isStranger = true
-    const onAdmitted = (): void => {
-      if (isStranger) this.#strangers -= 1
-      isStranger = false
-    }
+    // The one who has been silent longest makes room: a crowd of idlers must not keep honest clients out.
+    const [oldest] = this.#strangers
+    if (this.#strangers.size >= strangersMax) oldest?.destroy()
+    this.#strangers.add(socket)
+    const onAdmitted = (): void => void this.#strangers.delete(socket)
     socket.once('close', onAdmitted)
     const { accessSecret, clock, exports } = this.#parts
     const attachmentOf = (identity: string): string | null => {

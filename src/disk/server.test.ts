@@ -115,6 +115,21 @@ describe('clients', () => {
     assert.equal(code, 0, err)
   })
 
+  test('nbdinfo maps what is stored', needs('nbdinfo', 'nbdsh'), async () => {
+    const { unixUri } = await connectTo(await makeVolume())
+    await nbdsh(unixUri, 'h.pwrite(bytes(65536), 1 << 20)', 'h.flush()')
+    const map = await succeed('nbdinfo', '--map', unixUri)
+    const rows = map
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).slice(0, 3).map(Number))
+    assert.deepEqual(rows, [
+      [0, MiB, 3],
+      [MiB, 65_536, 0],
+      [MiB + 65_536, 7 * MiB - 65_536, 3],
+    ])
+  })
+
   test('holes are reported until they are written', needs('nbdsh'), async () => {
     const { socket } = await connectTo(await makeVolume())
     const script = [

@@ -70,14 +70,17 @@ export async function startWorker({ settings, kms, clock, log }: WorkerOptions):
   }
   const { holderId, publicKey } = hello
   const watched: Watched = { remote, ended, clock, log, kill: () => void child.kill('SIGKILL') }
-  watch(watched)
+  const unwatch = watch(watched)
   return {
     port: bounded(watched),
     holder: { holderId, publicKey, fence: (leaseIds) => fenceOrKill(watched, leaseIds) },
     hello,
     processId: child.pid ?? 0,
     ended,
-    close: () => closeChild(child, ended),
+    close() {
+      unwatch()
+      return closeChild(child, ended)
+    },
   }
 }
 

@@ -30,6 +30,8 @@ export interface EdgeParts {
   readonly random: Random
   /** Under which clients reach us, when it is not what their Host header says: behind a proxy. */
   readonly publicUrl: string | null
+  /** Addresses and networks of proxies whose word for the client's address is taken; none when absent. */
+  readonly trustedProxies?: readonly string[]
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null
   /** Checks every reply against its contract and answers 500 where they differ: for tests. */
   readonly checkReplies: boolean
@@ -38,6 +40,7 @@ export interface EdgeParts {
 export function makeServer(parts: EdgeParts): FastifyInstance {
   const options = {
     logger: false,
+    trustProxy: parts.trustedProxies?.length ? [...parts.trustedProxies] : false,
     bodyLimit: httpBodyBytesMax,
     requestTimeout: httpRequestTimeoutMs,
     forceCloseConnections: true,

@@ -249,6 +249,16 @@ test('a question is answered as the request would be, about one’s own account 
   }
 })
 
+test('settings of an account that can be none are not found', async () => {
+  await using world = await makeWorld()
+  const ask = await serve(world)
+  for (const id of ['', 'x', accountA.toUpperCase()]) {
+    const url = `/v1/accounts/${id}/settings/access_management`
+    equal((await ask('a', 'GET', url)).status, 404, id)
+    equal((await ask('a', 'PATCH', url, {}, { 'if-match': '*' })).status, 404, id)
+  }
+})
+
 test('denials carry a short explanation in a header', async () => {
   await using world = await makeWorld()
   const ask = await serve(world)

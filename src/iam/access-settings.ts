@@ -3,6 +3,7 @@
 
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
+import { isHex32 } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'
@@ -58,12 +59,14 @@ export function makeAccessSettings(parts: {
   return {
     async get({ caller }, accountId) {
       const action = 'iam-access-management.account-settings.read'
+      checkId(accountId)
       const grant = await permissions.grant(caller, action, targetIn(accountId))
       if (!grant) throw notFound(accountId)
       return (await readAccessSettings(database.reads, accountId)) ?? unset
     },
 
     async update({ caller }, accountId, { ifMatch, patch }) {
+      checkId(accountId)
       const reading = 'iam-access-management.account-settings.read'
       if (!(await permissions.grant(caller, reading, targetIn(accountId)))) throw notFound(accountId)
       const action = 'iam-access-management.account-settings.update'
@@ -85,6 +88,11 @@ export function makeAccessSettings(parts: {
 
 const notFound = (accountId: string): Fault =>
   new Fault('not_found', `account ${accountId.slice(0, 64)} not found`, { reason: 'not_found' })
+
+/** Decisions are about accounts: what can be none is not asked about. */
+function checkId(accountId: string): void {
+  if (!isHex32(accountId)) throw notFound(accountId)
+}
 
 /** A profile of another account is asked for like a service id: nobody but its account stands behind it. */
 export function identityTypeOf(subject: Subject): IdentityType {

@@ -13,6 +13,7 @@ import type { Owner } from './identity-access.ts'
 import { firstRevision } from './revision.ts'
 import { countApiKeys, insertApiKey, readApiKeyByHash } from './tables-api-keys.ts'
 import type { ApiKeyRow } from './tables-api-keys.ts'
+import type { Throttle } from './throttle.ts'
 
 export interface NewApiKey {
   readonly name: string
@@ -26,6 +27,12 @@ export interface NewApiKey {
   readonly disabled?: boolean
 }
 
+/** Of tenants, who may try which keys there are; the server's own accounts and users need none. */
+export interface GuessGuard {
+  readonly throttle: Throttle
+  readonly remoteAddress: string | undefined
+}
+
 /** The one moment at which the key itself is known. */
 export interface MadeApiKey {
   readonly row: ApiKeyRow
@@ -35,12 +42,18 @@ export interface MadeApiKey {
 export async function addApiKey(
   parts: { readonly clock: Clock; readonly random: Random; readonly changes: Changes },
   tx: Tx,
-  made: { readonly owner: Owner; readonly by: { iamId: string; accountId: string }; readonly wanted: NewApiKey },
+  made: {
+    readonly owner: Owner
+    readonly by: { iamId: string; accountId: string }
+    readonly wanted: NewApiKey
+    readonly guard?: GuessGuard
+  },
 ): Promise<MadeApiKey> {
   const { owner, by, wanted } = made
   const { iamId, accountId } = owner
   const apiKey = wanted.apiKey ?? makeApiKey(parts.random)
   checkApiKey(apiKey)
+  if (wanted.apiKey !== undefined) made.guard?.throttle.check(made.guard.remoteAddress)
   const now = parts.clock.now()
   const row: ApiKeyRow = {
     id: `ApiKey-${makeUuid(parts.random)}`,
@@ -59,14 +72,20 @@ export async function addApiKey(
     modified_at: now,
     revision: firstRevision(parts.random),
   }
-  if (await readApiKeyByHash(tx, row.hash)) throw new Fault('conflict', 'this API key is in use already')
   if ((await countApiKeys(tx, iamId)) >= apiKeysPerIdentityMax) {
     throw isFull(`${iamId} has ${apiKeysPerIdentityMax} API keys`)
   }
+  if (await readApiKeyByHash(tx, row.hash)) throw isTaken(apiKey, made.guard)
   await insertApiKey(tx, row)
   const event = { type: 'iam.api-key.created', accountId, apiKeyId: row.id, iamId } as const
   await parts.changes.record(tx, { event, entityId: row.id, by, action: 'create', params: Object.keys(wanted) })
   return { row, apiKey }
+}
+
+/** Whoever is told that a key is taken has found one of somebody's: that counts like a login that failed. */
+function isTaken(apiKey: string, guard: GuessGuard | undefined): Fault {
+  const fault = new Fault('conflict', 'this API key is in use already')
+  return guard ? guard.throttle.failed({ apiKey, remoteAddress: guard.remoteAddress }, fault) : fault
 }
 
 /** Kept as sent and as a time; an empty text takes an end away. */

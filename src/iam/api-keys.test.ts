@@ -1,6 +1,11 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { apiKeysPerIdentityMax, historyLinesMax } from '#base/limits.ts'
+import {
+  apiKeysPerIdentityMax,
+  historyLinesMax,
+  loginFailuresPerKeyMax,
+  loginFailuresPerSourceMax,
+} from '#base/limits.ts'
 import { makeServiceId, serveIdentities, tokenFor } from './testing/identity-world.ts'
 import type { Asked, Asker } from './testing/identity-world.ts'
 import { accountA, accountB, apiKeyOf, makeWorld } from './testing/world.ts'
@@ -166,6 +171,31 @@ test('an identity has as many keys as the quota says', async () => {
   const make = () => ask('/v1/apikeys', { method: 'POST', body: { name: 'k', iam_id: iamId } })
   for (let n = 1; n < apiKeysPerIdentityMax; n++) equal((await make()).status, 201)
   equal((await make()).status, 422)
+})
+
+test('whoever tries which keys are in use is told to wait, and is told nothing beyond the quota', async () => {
+  await using world = await makeWorld()
+  const { ask, iamId } = await as(world, accountA)
+  const taken = apiKeyOf(accountB)
+  const make = async (apikey?: string) =>
+    (await ask('/v1/apikeys', { method: 'POST', body: { name: 'k', iam_id: iamId, apikey } })).status
+  const makeRobot = async () => {
+    const body = { account_id: accountA, name: 'r', apikey: { name: 'k', apikey: taken } }
+    return (await ask('/v1/serviceids', { method: 'POST', body })).status
+  }
+  for (let n = 0; n < loginFailuresPerKeyMax / 2; n++) deepEqual([await make(taken), await makeRobot()], [409, 409])
+  deepEqual([await make(taken), await makeRobot()], [429, 429])
+  for (let n = 1; n < apiKeysPerIdentityMax; n++) equal(await make(), 201)
+  equal(await make(taken), 422)
+})
+
+test('whoever tries many keys that are in use is told to wait by where they come from', async () => {
+  await using world = await makeWorld()
+  const { ask, iamId } = await as(world, accountA)
+  const make = async (apikey: string) =>
+    (await ask('/v1/apikeys', { method: 'POST', body: { name: 'k', iam_id: iamId, apikey } })).status
+  for (let n = 0; n < loginFailuresPerSourceMax; n++) equal([409, 429].includes(await make(apiKeyOf(accountB))), true)
+  equal(await make('a-key-of-my-own-making-with-32-characters'), 429)
 })
 
 test('a user manages the own keys without a policy, until the account restricts making them', async () => {

@@ -9,6 +9,7 @@ import { hashApiKey } from './api-key.ts'
 import { addApiKey, expiry } from './api-key-making.ts'
 import type { MadeApiKey, NewApiKey } from './api-key-making.ts'
 import type { Changes } from './changes.ts'
+import { checkKeyFor } from './handing.ts'
 import {
   accountTarget,
   authorizeOn,
@@ -136,13 +137,16 @@ export function makeApiKeys(parts: Parts): ApiKeys {
   }
 
   return {
-    async create({ caller }, { iamId, accountId, ...wanted }) {
+    async create({ caller, remoteAddress }, { iamId, accountId, ...wanted }) {
       const owner = await grantedOwner(parts, caller, iamId)
       if (accountId !== undefined && accountId !== owner.accountId) {
         const target = { type: 'field', name: 'account_id' } as const
         throw new Fault('invalid', `account_id is not the account of ${iamId}`, { target })
       }
-      return await database.transaction((tx) => addApiKey(parts, tx, { owner, by: caller, wanted }))
+      return await database.transaction(async (tx) => {
+        await checkKeyFor(tx, caller, owner.iamId, clock.now())
+        return await addApiKey(parts, tx, { owner, by: caller, wanted, guard: { throttle, remoteAddress } })
+      })
     },
 
     async list({ caller }, query) {

@@ -14,10 +14,13 @@ import { equals } from './conditions.ts'
 import { actionAbove } from './granting.ts'
 import { readHoldings } from './holdings.ts'
 import type { Permissions } from './permissions.ts'
+import { makePolicyEnding } from './policy-ending.ts'
 import { wrongField } from './policy-parse.ts'
+import { makeGrant } from './port.ts'
 import type { Caller, Context, Grant, Target } from './port.ts'
 import { checkRevision, firstRevision, nextRevision } from './revision.ts'
 import { roles } from './roles.ts'
+import { parentsWithRole } from './tables-policies.ts'
 import {
   accountOfRole,
   deleteRole,
@@ -76,6 +79,7 @@ export function makeCustomRoles(parts: {
   readonly permissions: Permissions
 }): CustomRoles {
   const { database, outbox, clock, random, permissions } = parts
+  const ending = makePolicyEnding(parts)
 
   async function readable(reads: Reads, caller: Caller, id: string): Promise<CustomRole> {
     const accountId = await accountOfRole(reads, id)
@@ -94,6 +98,17 @@ export function makeCustomRoles(parts: {
     const above = actionAbove(holdings, { resource }, actions)
     if (above === null) return
     throw new Fault('forbidden', `${caller.iamId} may not do ${above} in all of ${serviceName}: no role may give it`)
+  }
+
+  /** Whoever may change a role may end what was derived and no longer fits since. */
+  async function endStrays(
+    tx: Tx,
+    grant: Grant<'iam.customRole.update'>,
+    caller: Caller,
+    { crn }: CustomRole,
+  ): Promise<void> {
+    const removing = makeGrant('iam.policy.delete', grant.subject, grant.target, grant.policyId)
+    for (const parent of await parentsWithRole(tx, grant, crn)) await ending.endStrays(tx, removing, caller, parent)
   }
 
   async function checkTwins(tx: Tx, role: CustomRole): Promise<void> {
@@ -171,6 +186,7 @@ export function makeCustomRoles(parts: {
         await checkTwins(tx, after)
         await updateRole(tx, grant, after)
         await outbox.append(tx, { type: 'iam.role.updated', ...event(after, caller) })
+        await endStrays(tx, grant, caller, after)
         return after
       })
     },

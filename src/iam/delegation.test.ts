@@ -148,6 +148,65 @@ test('a parent that is narrowed ends what no longer fits under it, and keeps the
   equal((await world.iam.policies.get(a, narrow.id)).state, 'deleted')
 })
 
+test('a role that changes ends the children that it no longer covers, or that it widens', async () => {
+  await using world = await makeWorld()
+  const [a, b] = [await world.owner(accountA), await world.owner(accountB)]
+  const role = (name: string, actions: readonly string[]) =>
+    world.iam.customRoles.create(a, {
+      accountId: accountA,
+      name,
+      displayName: name,
+      description: null,
+      serviceName: 'kms',
+      actions,
+    })
+  const change = async (id: string, actions: readonly string[]) => {
+    const { displayName, description } = await world.iam.customRoles.get(a, id)
+    await world.iam.customRoles.replace(a, id, { ifMatch: '*', displayName, description, actions })
+  }
+  const [wrap, unwrap] = ['kms.secrets.wrap', 'kms.secrets.unwrap']
+  const wide = await role('Wide', [wrap, unwrap])
+  const narrow = await role('Narrow', [wrap])
+  const parent = await make(world, a, storage, keys, [delegator, wide.crn])
+  const inWide = await make(world, b, storage, { ...keys, serviceInstance: 'i1' }, [wide.crn])
+  const inNarrow = await make(world, b, storage, { ...keys, serviceInstance: 'i2' }, [narrow.crn])
+  const states = () =>
+    Promise.all([parent, inWide, inNarrow].map(async ({ id }) => (await world.iam.policies.get(a, id)).state))
+  await change(narrow.id, [unwrap])
+  deepEqual(await states(), ['active', 'active', 'active'])
+  // The child is wider than its parent now.
+  await change(narrow.id, [unwrap, 'kms.secrets.list'])
+  deepEqual(await states(), ['active', 'active', 'deleted'])
+  await change(narrow.id, [unwrap])
+  const second = await make(world, b, storage, { ...keys, serviceInstance: 'i3' }, [narrow.crn])
+  await change(wide.id, [wrap])
+  deepEqual(await states(), ['active', 'active', 'deleted'])
+  equal((await world.iam.policies.get(a, second.id)).state, 'deleted')
+  deepEqual(
+    (await eventsOf(world, 'iam.policy.deleted')).map(({ policyId, parentId }) => [policyId, parentId]),
+    [inNarrow, second].map(({ id }) => [id, parent.id]),
+  )
+})
+
+test('a child is replaced for a source that could derive it, as it was made', async () => {
+  await using world = await makeWorld()
+  const [a, b] = [await world.owner(accountA), await world.owner(accountB)]
+  await make(world, a, storage, keys, [delegator, reader])
+  const child = await make(world, b, storage, keys, [reader])
+  const replace = (by: Context, id: string, subject: Record<string, string>, more = {}) => {
+    const draft = () => parsePolicyV2(bodyV2(subject, { ...keys, ...more }, [reader]))
+    return world.iam.policies.replace(by, id, { ifMatch: '*', draft })
+  }
+  await rejects(make(world, b, images, keys, [reader]), { code: 'forbidden' })
+  await rejects(replace(b, child.id, images), { code: 'forbidden' })
+  equal(await mayWrap(world, 'is'), false)
+  await replace(b, child.id, storage, { serviceInstance: 'i2' })
+  const derived = await make(world, serviceOf(accountB), images, keys, [reader])
+  await replace(serviceOf(accountB), derived.id, images, { serviceInstance: 'i1' })
+  await rejects(replace(b, derived.id, images), { code: 'forbidden' })
+  await replace(a, derived.id, images)
+})
+
 test('a child is replaced within its parent only, and deleted by A or by B', async () => {
   await using world = await makeWorld()
   const [a, b] = [await world.owner(accountA), await world.owner(accountB)]

@@ -25,7 +25,8 @@ export const parentOf = (
 ): PolicyFacts | null =>
   parents.find((parent) => isSource(parent, child, deriver) && isWithin(parent, child, context)) ?? null
 
-function isSource(parent: PolicyFacts, child: Facts, deriver: Deriver): boolean {
+/** Whether what derives is the source of the parent, or administers it for a child that is no wider in its source. */
+export function isSource(parent: PolicyFacts, child: Facts, deriver: Deriver): boolean {
   if (deriver.as === 'service') {
     const attributes = subjectAttributes(deriver.caller)
     return parent.subject.every((condition) => holds(condition, attributes.get(condition.name)))

@@ -3,8 +3,10 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { parsePolicy } from './policy-parse.ts'
+import { profileIdOf } from './profiles.ts'
 import { makeServiceId, serveIdentities, tokenFor } from './testing/identity-world.ts'
 import type { Asked } from './testing/identity-world.ts'
+import { administrator, make as give, reader } from './testing/policies.ts'
 import { accountA, accountB, makeWorld } from './testing/world.ts'
 import type { World } from './testing/world.ts'
 
@@ -86,6 +88,62 @@ test('an Operator keeps keys, an Editor service ids and profiles, an Administrat
     await access(world, asker.iamId, role)
     deepEqual(await trials(), statuses, role)
   }
+})
+
+const kms = { serviceName: 'kms' }
+
+test('keys of a service id are made by whoever holds what it holds, by itself, and by nobody below', async () => {
+  await using world = await makeWorld()
+  const { asker, other, status } = await twoRobots(world)
+  await access(world, asker.iamId, 'Operator')
+  const make = (iamId: string) => status('/v1/apikeys', { method: 'POST', body: { name: 'k', iam_id: iamId } })
+  equal(await make(other.iamId), 201)
+  await access(world, other.iamId, 'Viewer', kms)
+  equal(await make(other.iamId), 403)
+  await access(world, asker.iamId, 'Viewer', kms)
+  equal(await make(other.iamId), 201)
+  // Neither by a group nor by a profile that lets it in.
+  const owner = await world.owner(accountA)
+  const group = await world.iam.accessGroups.create(owner, { accountId: accountA, name: 'g', description: '' })
+  await world.iam.groupMembers.add(owner, group.id, [{ iamId: other.iamId, type: 'service' }])
+  equal(await make(other.iamId), 201)
+  await give(world, owner, { access_group_id: group.id }, { accountId: accountA, ...kms }, [administrator])
+  equal(await make(other.iamId), 403)
+  await world.iam.groupMembers.remove(owner, group.id, [other.iamId])
+  equal(await make(other.iamId), 201)
+  const profile = await world.iam.profiles.create(owner, { accountId: accountA, name: 'p' })
+  await access(world, profile.iam_id, 'Administrator', kms)
+  const letIn = { type: 'serviceid', identifier: other.id } as const
+  await world.iam.profileIdentities.put(owner, profileIdOf(profile), 'serviceid', letIn)
+  equal(await make(other.iamId), 403)
+  await world.iam.profileIdentities.delete(owner, profileIdOf(profile), 'serviceid', other.id)
+  // What another account lets it do counts too.
+  equal(await make(other.iamId), 201)
+  const b = await world.owner(accountB)
+  await give(world, b, { iam_id: other.iamId }, { accountId: accountB, ...kms }, [reader])
+  equal(await make(other.iamId), 403)
+  equal(await make(asker.iamId), 201)
+})
+
+test('a profile is opened to others by whoever could give them what it holds', async () => {
+  await using world = await makeWorld()
+  const { asker, other, status } = await twoRobots(world)
+  await access(world, asker.iamId, 'Editor')
+  const profile = await world.iam.profiles.create(await world.owner(accountA), { accountId: accountA, name: 'p' })
+  const url = `/v1/profiles/${profileIdOf(profile)}/identities`
+  const letIn = ({ id }: { readonly id: string }) => ({ identifier: id, type: 'serviceid' })
+  const put = (who: { readonly id: string }) => status(`${url}/serviceid`, { method: 'POST', body: letIn(who) })
+  const set = (...who: readonly { readonly id: string }[]) =>
+    status(url, { method: 'PUT', headers: star, body: { identities: who.map(letIn) } })
+  equal(await put(other), 200)
+  await access(world, profile.iam_id, 'Viewer', kms)
+  await access(world, asker.iamId, 'Viewer', kms)
+  deepEqual([await put(asker), await set(asker, other)], [403, 403])
+  // Whoever is in stays in, and taking out asks for less.
+  deepEqual([await put(other), await set(other), await set()], [200, 200, 200])
+  equal(await put(other), 403)
+  await access(world, asker.iamId, 'Administrator', kms)
+  deepEqual([await put(asker), await set(asker, other)], [200, 200])
 })
 
 test('a policy on one service id holds for it and its keys, and for no other', async () => {

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Fault } from '#base/fault.ts'
+import { providerAccountId, providerInstanceId } from '#base/provider.ts'
 import { parsePolicyQuery } from './policy-list.ts'
 import { parsePolicy } from './policy-parse.ts'
 import type { Target } from './port.ts'
@@ -168,4 +169,31 @@ test('another account’s settings read like those of none', async () => {
     const change = { ifMatch: '*', patch: {} }
     await rejects(world.iam.accessSettings.update(b, accountId, change), { code: 'not_found' })
   }
+})
+
+test('a disabled account gives nothing and is given nothing, from the next decision on, until it is enabled', async () => {
+  await using world = await makeWorld()
+  const { accounts, port } = world.iam
+  const a = await world.owner(accountA)
+  await make(world, a, { iam_id: 'IBMid-SOMEONE' }, keys, [reader])
+  await make(world, a, { serviceName: 'server-protect', accountId: accountB }, keys, [reader])
+  const ofProvider = { accountId: providerAccountId, serviceName: 'kms', serviceInstance: providerInstanceId(accountB) }
+  const may = async () => [
+    (await port.decide(someone.caller, 'kms.secrets.wrap', keyOfA)).permitted,
+    (await port.decide(storage, 'kms.secrets.wrap', keyOfA)).permitted,
+    (await port.decide(storage, 'kms.secrets.unwrap', ofProvider)).permitted,
+  ]
+  deepEqual(await may(), [true, true, true])
+  await accounts.setEnabled(accountA, false)
+  deepEqual(await may(), [false, false, true])
+  await rejects(port.authorize(storage, 'kms.secrets.wrap', keyOfA), (fault: Fault) => {
+    match(fault.message, /account a+ is disabled/)
+    return fault.code === 'forbidden' && fault.explanation?.missingPolicy === undefined
+  })
+  await accounts.setEnabled(accountA, true)
+  deepEqual(await may(), [true, true, true])
+  await accounts.setEnabled(accountB, false)
+  deepEqual(await may(), [true, false, false])
+  await accounts.setEnabled(accountB, true)
+  deepEqual(await may(), [true, true, true])
 })

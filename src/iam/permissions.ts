@@ -1,5 +1,5 @@
 // The questions that everybody asks: may they, and if not, why not. Facts are read anew for every decision, so a policy
-// that is made or removed counts from the next one on, on every replica (docs/decisions/0017-decisions-are-read.md).
+// that is made or removed counts from the next one on, on every replica (docs/decisions/0012-decisions-are-read.md).
 
 import { assert } from '#base/assert.ts'
 import { Fault } from '#base/fault.ts'
@@ -20,6 +20,7 @@ import { makeGrant } from './port.ts'
 import type { Decision, Grant, IamPort, Subject, Target } from './port.ts'
 import { isProviderRight, providerPolicyId } from './provider-rights.ts'
 import { readAccessSettings } from './tables-access-settings.ts'
+import { readAccount } from './tables-accounts.ts'
 
 export interface Permissions extends Pick<IamPort, 'authorize' | 'decide' | 'explain'> {
   /** Like authorize(), with null for no: for callers inside `iam` who say no in words of their own. */
@@ -42,7 +43,10 @@ interface Parts {
   readonly propagationMs: number
 }
 
-type Outcome = { readonly decision: Decision; readonly isGated: boolean }
+/** What stood in the way of a request that a policy permits. */
+type Bar = { readonly by: 'settings' } | { readonly by: 'state'; readonly accountId: string }
+
+type Outcome = { readonly decision: Decision; readonly bar: Bar | null }
 
 export function makePermissions(parts: Parts): Permissions {
   const { database, clock, records, propagationMs } = parts
@@ -50,19 +54,41 @@ export function makePermissions(parts: Parts): Permissions {
 
   async function evaluate(subject: Subject, action: string, target: Target, record = true): Promise<Outcome> {
     assert(target.accountId !== '', 'every resource has an account')
-    if (isProviderRight(subject, action, target)) {
-      return { decision: { permitted: true, policyId: providerPolicyId }, isGated: false }
-    }
-    const asked = { accountId: target.accountId, resources: resourceKeys(target), until: until() }
-    const found = await findPolicies(database.reads, subject, asked)
-    const decision = decide(found.policies, found.roles, requestOf(found.subject, action, target, clock.now()))
-    if (!decision.permitted) return { decision, isGated: false }
-    if (!(await isAdmitted(subject, action, target, record))) return { decision: { permitted: false }, isGated: true }
-    if (record) records.permitted(decision.policyId)
-    return { decision, isGated: false }
+    const decision = await decideByPolicies(subject, action, target)
+    if (!decision.permitted) return { decision, bar: null }
+    const bar = await barOf(subject, action, target, record)
+    if (bar) return { decision: { permitted: false }, bar }
+    if (record && decision.policyId !== providerPolicyId) records.permitted(decision.policyId)
+    return { decision, bar: null }
   }
 
-  /** Only asked where a policy permits: the setting takes away from policies and adds nothing. */
+  async function decideByPolicies(subject: Subject, action: string, target: Target): Promise<Decision> {
+    if (isProviderRight(subject, action, target)) return { permitted: true, policyId: providerPolicyId }
+    const asked = { accountId: target.accountId, resources: resourceKeys(target), until: until() }
+    const found = await findPolicies(database.reads, subject, asked)
+    return decide(found.policies, found.roles, requestOf(found.subject, action, target, clock.now()))
+  }
+
+  /**
+   * Only asked where a policy permits: states and settings take away from policies and add nothing. Read after the
+   * policies, so whoever disables an account and then looks for what still runs misses nothing.
+   */
+  async function barOf(subject: Subject, action: string, target: Target, record: boolean): Promise<Bar | null> {
+    const accountId = await disabledAccount(subject, target)
+    if (accountId !== null) return { by: 'state', accountId }
+    if (isProviderRight(subject, action, target)) return null
+    return (await isAdmitted(subject, action, target, record)) ? null : { by: 'settings' }
+  }
+
+  /** A disabled account gives nobody anything, and nobody who acts for it is given anything, its services included. */
+  async function disabledAccount(subject: Subject, target: Target): Promise<string | null> {
+    for (const accountId of new Set([target.accountId, subject.accountId])) {
+      const account = await readAccount(database.reads, accountId)
+      if (account?.state === 'disabled') return accountId
+    }
+    return null
+  }
+
   async function isAdmitted(
     subject: Subject,
     action: string,
@@ -83,8 +109,13 @@ export function makePermissions(parts: Parts): Permissions {
     return admits
   }
 
-  async function refused(subject: Subject, action: string, target: Target, isGated: boolean): Promise<Fault> {
-    if (isGated) {
+  async function refused(subject: Subject, action: string, target: Target, bar: Bar | null): Promise<Fault> {
+    if (bar?.by === 'state') {
+      // No policy is missing, and none would help: the explanation says what was asked for, and of whom.
+      const { missingPolicy: _, fix: __, ...explanation } = explain(subject, action, target)
+      return new Fault('forbidden', `account ${bar.accountId} is disabled`, { explanation })
+    }
+    if (bar?.by === 'settings') {
       const explanation = gatedExplanation(subject, action, target)
       return new Fault('forbidden', gatedRefusal(subject, target), { explanation })
     }
@@ -115,16 +146,14 @@ export function makePermissions(parts: Parts): Permissions {
     },
 
     async authorize(subject, action, target) {
-      const { decision, isGated } = await evaluate(subject, action, target)
+      const { decision, bar } = await evaluate(subject, action, target)
       if (decision.permitted) return makeGrant(action, subject, target, decision.policyId)
-      throw await refused(subject, action, target, isGated)
+      throw await refused(subject, action, target, bar)
     },
 
     async foresee(subject, action, target) {
-      const { decision, isGated } = await evaluate(subject, action, target, false)
-      return decision.permitted
-        ? decision
-        : { permitted: false, fault: await refused(subject, action, target, isGated) }
+      const { decision, bar } = await evaluate(subject, action, target, false)
+      return decision.permitted ? decision : { permitted: false, fault: await refused(subject, action, target, bar) }
     },
 
     explain: (subject, action, target) => explain(subject, action, target),

@@ -392,4 +392,10 @@ test('a locked service id is given nothing', async () => {
   await world.database.transaction(async (tx) => void (await tx.insertInto('iam_identity').values(locked).execute()))
   const policy = body({ type: 'access', subject: [{ name: 'iam_id', value: iamId }] })
   await rejects(create(world, accountA, policy), { code: 'conflict' })
+  // Of another account's nobody learns that it is locked: it is as good as one that is not there.
+  const resource = [
+    { name: 'accountId', value: accountB },
+    { name: 'serviceName', value: 'kms' },
+  ]
+  await create(world, accountB, body({ type: 'access', subject: [{ name: 'iam_id', value: iamId }], resource }))
 })

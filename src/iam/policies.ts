@@ -11,23 +11,15 @@ import type { Random } from '#base/random.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database, Tx } from '#store/database.ts'
 import type { DecisionRecords } from './decision-records.ts'
-import { isWithin } from './delegation.ts'
-import { rolesIn } from './holdings.ts'
 import { checkRoom, checkTwin, checkWords } from './policy-checks.ts'
+import { factsOf, makePolicyEnding, notFound } from './policy-ending.ts'
 import { listVisible } from './policy-listing.ts'
 import type { PolicyListing } from './policy-listing.ts'
 import type { PolicyRights } from './policy-rights.ts'
 import type { Policy, PolicyDraft } from './policy.ts'
 import type { Caller, Context, Grant } from './port.ts'
-import { checkRevision, firstRevision, nextRevision } from './revision.ts'
-import {
-  forgetDeletedPolicies,
-  insertPolicy,
-  markActive,
-  markDeleted,
-  readChildren,
-  replaceDraft,
-} from './tables-policies.ts'
+import { checkRevision, firstRevision } from './revision.ts'
+import { forgetDeletedPolicies, insertPolicy, markActive, replaceDraft } from './tables-policies.ts'
 import { readLastPermit } from './tables-policy-lists.ts'
 import type { ListedPolicy, PolicyPage } from './tables-policy-lists.ts'
 
@@ -58,41 +50,12 @@ interface Parts {
 
 export function makePolicies(parts: Parts): Policies {
   const { database, outbox, clock, random, rights, records } = parts
+  const ending = makePolicyEnding(parts)
 
-  const changeOf = (policy: Policy, caller: Caller) => ({
-    id: policy.id,
-    from: policy.revision,
-    revision: nextRevision(policy.revision, random),
-    at: clock.now(),
-    byId: caller.iamId,
-  })
-
-  /** Deletes with what was derived from it: a child never outlives its parent, or what its parent allows. */
+  /** Deletes with what was derived from it, and forgets what has been deleted for long. */
   async function remove(tx: Tx, grant: Grant<'iam.policy.delete'>, caller: Caller, policy: Policy): Promise<void> {
-    for (const child of await readChildren(tx, grant, policy.id)) await mark(tx, grant, caller, child)
-    await mark(tx, grant, caller, policy)
+    await ending.end(tx, grant, caller, policy)
     await forgetDeletedPolicies(tx, policy.accountId, clock.now() - deletedPolicyMs)
-  }
-
-  async function mark(tx: Tx, grant: Grant<'iam.policy.delete'>, caller: Caller, policy: Policy): Promise<void> {
-    if (!(await markDeleted(tx, grant, changeOf(policy, caller)))) throw notFound(policy.id)
-    const parent = policy.parent ? { parentId: policy.parent.policyId } : {}
-    await outbox.append(tx, { type: 'iam.policy.deleted', ...factsOf(policy, caller), ...parent })
-  }
-
-  async function removeStrays(
-    tx: Tx,
-    grant: Grant<'iam.policy.update'>,
-    caller: Caller,
-    parent: Policy,
-  ): Promise<void> {
-    const children = await readChildren(tx, grant, parent.id)
-    if (children.length === 0) return
-    const facts = [parent.facts, ...children.map((child) => child.facts)]
-    const context = { roles: await rolesIn(tx, parent.accountId, facts), now: clock.now() }
-    const strays = children.filter((child) => !isWithin(parent.facts, child.facts, context))
-    // Whoever may narrow an authorization may end what no longer fits under it.
-    for (const child of strays) await mark(tx, rights.toRemoveUnder(grant), caller, child)
   }
 
   return {
@@ -129,10 +92,11 @@ export function makePolicies(parts: Parts): Policies {
         checkMatch(ifMatch, policy)
         await checkWords(tx, draft)
         await checkTwin(tx, draft, policy.id)
-        const replaced = await replaceDraft(tx, grant, changeOf(policy, caller), draft)
+        const replaced = await replaceDraft(tx, grant, ending.changeOf(policy, caller), draft)
         if (!replaced) throw notFound(id)
         await outbox.append(tx, { type: 'iam.policy.updated', ...factsOf(replaced, caller) })
-        await removeStrays(tx, grant, caller, replaced)
+        // Whoever may narrow an authorization may end what no longer fits under it.
+        await ending.endStrays(tx, rights.toRemoveUnder(grant), caller, replaced)
         return replaced
       }),
 
@@ -145,7 +109,7 @@ export function makePolicies(parts: Parts): Policies {
         await checkWords(tx, policy)
         await checkTwin(tx, policy, policy.id)
         await checkRoom(tx, policy)
-        const restored = await markActive(tx, grant, changeOf(policy, caller))
+        const restored = await markActive(tx, grant, ending.changeOf(policy, caller))
         if (!restored) throw notFound(id)
         await outbox.append(tx, { type: 'iam.policy.restored', ...factsOf(restored, caller) })
         return restored
@@ -187,13 +151,3 @@ function checkMatch(ifMatch: string | undefined, policy: Policy): void {
     })
   }
 }
-
-export const notFound = (id: string): Fault =>
-  new Fault('not_found', `policy ${id.slice(0, 64)} not found`, { reason: 'policy_not_found' })
-
-const factsOf = (policy: Policy, caller: Caller) => ({
-  accountId: policy.accountId,
-  initiatorId: caller.iamId,
-  policyId: policy.id,
-  policyType: policy.type,
-})

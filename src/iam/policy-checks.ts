@@ -19,7 +19,9 @@ export async function checkWords(tx: Tx, { accountId, facts }: PolicyDraft): Pro
     throw wrongField('access_group_id', `account ${accountId} has no access group ${JSON.stringify(groupId)}`)
   }
   const iamId = valueOf(facts.subject, 'iam_id')
-  if (iamId !== undefined && (await knownIdentity(tx, iamId))?.locked === 1) {
+  const identity = iamId === undefined ? null : await knownIdentity(tx, iamId)
+  // Another account's reads like one that nobody knows.
+  if (identity?.locked === 1 && identity.account_id === accountId) {
     // IBM Cloud IAM, "Locking service IDs": nobody gives access to a locked one.
     throw new Fault('conflict', `${iamId} is locked: unlock it to give it access`, { reason: 'policy_conflict_error' })
   }

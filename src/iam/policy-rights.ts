@@ -6,7 +6,7 @@ import { Fault } from '#base/fault.ts'
 import type { Reads } from '#store/database.ts'
 import { asService } from './attributes.ts'
 import { equals } from './conditions.ts'
-import { isWithin, parentOf } from './delegation.ts'
+import { isSource, isWithin, parentOf } from './delegation.ts'
 import type { Deriver } from './delegation.ts'
 import { explain } from './explain.ts'
 import type { PolicyBody } from './explain.ts'
@@ -14,7 +14,7 @@ import { fixOf } from './fixes.ts'
 import { heldBy, roleAbove } from './granting.ts'
 import type { Holdings } from './granting.ts'
 import { readHoldings, rolesIn } from './holdings.ts'
-import { notFound } from './policies.ts'
+import { notFound } from './policy-ending.ts'
 import { subjectKeys } from './policy-keys.ts'
 import { rightBody } from './policy-view.ts'
 import { valueOf } from './policy.ts'
@@ -100,6 +100,19 @@ export function makePolicyRights({ clock }: { readonly clock: Clock }): PolicyRi
     return heldBy(holdings, 'iam.policy.create', { resource }) === null ? null : { as: 'administrator' }
   }
 
+  /** Whoever could have derived the policy as it is, and as it is to be, under the parent that it has. */
+  async function mayRederive(
+    reads: Reads,
+    caller: Caller,
+    { policyId }: Parent,
+    { policy, draft }: { readonly policy: Policy; readonly draft: PolicyDraft },
+  ): Promise<boolean> {
+    if (!(await isDeriver(reads, caller, policy))) return false
+    const deriver = await deriverOf(reads, caller, draft.facts)
+    const parent = await readActiveFacts(reads, policy.accountId, policyId)
+    return deriver !== null && parent !== null && isSource(parent, draft.facts, deriver)
+  }
+
   async function findParent(reads: Reads, caller: Caller, draft: PolicyDraft): Promise<Parent | null> {
     if (draft.type !== 'authorization') return null
     const deriver = await deriverOf(reads, caller, draft.facts)
@@ -134,8 +147,8 @@ export function makePolicyRights({ clock }: { readonly clock: Clock }): PolicyRi
       const administers = heldBy(holdings, 'iam.policy.update', policy.facts)
       const by = administers === null ? null : mayGive(holdings, 'iam.policy.update', draft.facts)
       if (by !== null) return grantIn('iam.policy.update', caller, accountId, by)
-      const derives = parent && (await isDeriver(reads, caller, { ...policy, facts: draft.facts }))
-      if (!derives) throw mayNotGive(holdings, caller, administers === null ? policy : draft)
+      if (!parent || !(await mayRederive(reads, caller, parent, { policy, draft })))
+        throw mayNotGive(holdings, caller, administers === null ? policy : draft)
       return grantIn('iam.policy.update', caller, accountId, parent.policyId)
     },
 

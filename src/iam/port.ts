@@ -10,6 +10,8 @@ export interface Caller {
   readonly kind: 'user' | 'serviceId' | 'profile' | 'service'
   /** For a user, the e-mail address; for people who read an answer. */
   readonly name: string
+  /** The IAM id that logged in, where that may be another: who assumed the profile, or made the service's token. */
+  readonly personId?: string
 }
 
 /** A service acting for an account, such as block storage of account B: `{ serviceName: 'server-protect', accountId: B }`. */

@@ -5,10 +5,11 @@ import type { Clock } from '#base/clock.ts'
 import { parseCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import { profileIdentitiesMax } from '#base/limits.ts'
-import type { Database } from '#store/database.ts'
+import type { Database, Tx } from '#store/database.ts'
+import { checkLettingIn } from './handing.ts'
 import { isFull, notFound } from './identity-access.ts'
 import type { Context } from './port.ts'
-import type { Profiles } from './profiles.ts'
+import type { ChangingProfile, Profiles } from './profiles.ts'
 import { checkRevision } from './revision.ts'
 import { deleteProfileIdentities, putProfileIdentity, readProfileIdentities } from './tables-profiles.ts'
 import type { ProfileIdentityRow } from './tables-profiles.ts'
@@ -65,6 +66,18 @@ export function makeProfileIdentities({ database, clock, profiles }: Parts): Pro
     return found
   }
 
+  /** Whoever is in already, on the same terms, is given nothing. */
+  async function checkNew(
+    tx: Tx,
+    { caller }: Context,
+    { row, grant }: ChangingProfile,
+    wanted: readonly ProfileIdentityRow[],
+  ): Promise<void> {
+    const before = await readProfileIdentities(tx, grant, row.iam_id)
+    if (wanted.every((one) => before.some((old) => isSame(old, one)))) return
+    await checkLettingIn(tx, caller, row.iam_id, clock.now())
+  }
+
   return {
     async list(context, profileId) {
       const { row, grant } = await profiles.readable(context, profileId)
@@ -77,6 +90,7 @@ export function makeProfileIdentities({ database, clock, profiles }: Parts): Pro
       checkRevision(ifMatch, revision)
       const fresh = wanted.map((one) => rowOf(iamId, one))
       return await database.transaction(async (tx) => {
+        await checkNew(tx, context, profile, fresh)
         await deleteProfileIdentities(tx, profile.grant, iamId, null)
         for (const one of fresh) await putProfileIdentity(tx, profile.grant, one)
         const touched = await profiles.touch(tx, context, profile, ['identities'])
@@ -89,6 +103,7 @@ export function makeProfileIdentities({ database, clock, profiles }: Parts): Pro
       const profile = await profiles.changing(context, profileId)
       const fresh = rowOf(profile.row.iam_id, wanted)
       await database.transaction(async (tx) => {
+        await checkNew(tx, context, profile, [fresh])
         await putProfileIdentity(tx, profile.grant, fresh)
         const rows = await readProfileIdentities(tx, profile.grant, profile.row.iam_id)
         if (rows.length > profileIdentitiesMax) throw isFull(`the profile lets ${profileIdentitiesMax} identities in`)
@@ -111,6 +126,9 @@ export function makeProfileIdentities({ database, clock, profiles }: Parts): Pro
     },
   }
 }
+
+const isSame = (one: ProfileIdentityRow, other: ProfileIdentityRow): boolean =>
+  one.iam_id === other.iam_id && one.type === other.type && one.accounts === other.accounts
 
 /** A user is named by the IAM id; a service id by its id or IAM id; a service by its CRN, bare or as an IAM id. */
 function iamIdOf({ type, identifier }: NewProfileIdentity): string {

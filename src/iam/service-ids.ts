@@ -30,6 +30,7 @@ import {
   updateIdentity,
 } from './tables-identities.ts'
 import type { IdentityRow } from './tables-identities.ts'
+import type { Throttle } from './throttle.ts'
 
 export interface NewServiceId {
   readonly accountId: string
@@ -70,6 +71,7 @@ interface Parts {
   readonly random: Random
   readonly changes: Changes
   readonly permissions: Permissions
+  readonly throttle: Throttle
 }
 
 const iamIdOf = (id: string): string => `iam-${id}`
@@ -83,7 +85,7 @@ const eventOf = {
 } as const satisfies Record<Verb, string>
 
 export function makeServiceIds(parts: Parts): ServiceIds {
-  const { database, clock, random, changes, permissions } = parts
+  const { database, clock, random, changes, permissions, throttle } = parts
   const { reads } = database
 
   async function readable({ caller }: Context, id: string): Promise<{ row: IdentityRow; grant: Grant }> {
@@ -113,7 +115,7 @@ export function makeServiceIds(parts: Parts): ServiceIds {
   }
 
   return {
-    async create({ caller }, wanted) {
+    async create({ caller, remoteAddress }, wanted) {
       const { accountId } = wanted
       const grant = await grantToCreate(parts, caller, accountId)
       const row = rowOf(wanted, { caller, now: clock.now(), random })
@@ -131,8 +133,9 @@ export function makeServiceIds(parts: Parts): ServiceIds {
           params: Object.keys(wanted),
         })
         const owner = { accountId, iamId: row.iam_id }
-        const apiKey = wanted.apiKey && (await addApiKey(parts, tx, { owner, by: caller, wanted: wanted.apiKey }))
-        return { row, apiKey: apiKey ?? null }
+        const guard = { throttle, remoteAddress }
+        const made = wanted.apiKey && { owner, by: caller, wanted: wanted.apiKey, guard }
+        return { row, apiKey: made ? await addApiKey(parts, tx, made) : null }
       })
     },
 

@@ -5,7 +5,7 @@
 import { sql } from 'kysely'
 import type { Reads } from '#store/database.ts'
 import type { PolicyFacts } from './decide.ts'
-import { groupKey } from './policy-keys.ts'
+import { groupKey, iamIdKey } from './policy-keys.ts'
 import type { ResourceKey, SubjectKey } from './policy-keys.ts'
 import { parseFacts } from './policy-rows.ts'
 
@@ -64,6 +64,14 @@ const keysOf = (accountId: string, subjects: readonly SubjectKey[], iamId: strin
   const groups = sql`select ${groupKey('')} || group_id from iam_access_group_member
     where iam_id = ${iamId} and account_id = ${accountId}`
   return sql<string>`(${sql.join([...own, groups], sql` union all `)})`
+}
+
+/** Accounts in which something is given to this identity, or to a group that it is in. */
+export async function accountsGivingTo(reads: Reads, iamId: string): Promise<readonly string[]> {
+  const own = reads.selectFrom('iam_policy').select('account_id').where('subject_key', '=', iamIdKey(iamId))
+  const groups = reads.selectFrom('iam_access_group_member').select('account_id').where('iam_id', '=', iamId)
+  const rows = await own.where('state', '=', 'active').union(groups).execute()
+  return rows.map((row) => row.account_id)
 }
 
 /** Authorizations of the account that let one of these sources hand its access on. */

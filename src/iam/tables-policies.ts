@@ -82,6 +82,31 @@ export async function readChildren(tx: Tx, grant: Grant, parentId: string): Prom
   return rows.map(policyOf)
 }
 
+/** Authorizations that may have children and name the role, or have a child that does. As policyWithRole() finds them. */
+export async function parentsWithRole(
+  tx: Tx,
+  grant: Grant<'iam.customRole.update'>,
+  crn: string,
+): Promise<readonly Policy[]> {
+  const naming = `%${JSON.stringify(crn)}%`
+  const children = tx.selectFrom('iam_policy').select('parent_id').where('facts', 'like', naming)
+  const rows = await tx
+    .selectFrom('iam_policy')
+    .selectAll()
+    .where('account_id', '=', grant.target.accountId)
+    .where('state', '=', 'active')
+    .where('delegates', '=', 1)
+    .where((e) =>
+      e.or([
+        e('facts', 'like', naming),
+        e('id', 'in', children.where('account_id', '=', grant.target.accountId).where('parent_id', 'is not', null)),
+      ]),
+    )
+    .orderBy('id')
+    .execute()
+  return rows.map(policyOf)
+}
+
 export interface Change {
   readonly id: string
   /** That was read: a policy that has moved on since is left alone. */

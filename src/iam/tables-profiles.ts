@@ -20,6 +20,12 @@ export async function readProfileIdentities(
   return await rows.orderBy('created_at').orderBy('iam_id').execute()
 }
 
+/** The profiles that this identity may assume, of whatever account. For checks: nobody is shown them. */
+export async function profilesLettingIn(reads: Reads, iamId: string): Promise<readonly string[]> {
+  const rows = reads.selectFrom('iam_profile_identity').select('profile_iam_id').where('iam_id', '=', iamId)
+  return (await rows.orderBy('profile_iam_id').execute()).map((row) => row.profile_iam_id)
+}
+
 export async function putProfileIdentity(
   tx: Tx,
   _of: Changing,

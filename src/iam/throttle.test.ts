@@ -49,6 +49,20 @@ test('the wait is told in Retry-After', async () => {
   match(refused.body.errorMessage, /^too many logins failed/)
 })
 
+test('behind a proxy that is trusted it is the client that waits; nobody else is believed', async () => {
+  await using world = await makeWorld()
+  const { ask } = serveIdentities(world, [], ['127.0.0.1', '10.0.0.0/8'])
+  const login = async (apikey: string, client: string, from: string) => {
+    const form = { grant_type: 'urn:ibm:params:oauth:grant-type:apikey', apikey }
+    return (await ask('/identity/token', { form, from, headers: { 'x-forwarded-for': client } })).status
+  }
+  for (let n = 0; n < loginFailuresPerSourceMax; n++) equal(await login(guess(n), '192.0.2.1', '10.1.2.3'), 400)
+  equal(await login(keyA, '192.0.2.1', '127.0.0.1'), 429)
+  equal(await login(keyA, '192.0.2.2', '127.0.0.1'), 200)
+  equal(await login(keyA, '192.0.2.2', '192.0.2.1'), 429)
+  equal(await login(keyA, '192.0.2.1', '198.51.100.1'), 200)
+})
+
 test('what is remembered is bounded, and the longest unused is forgotten', () => {
   const throttle = makeThrottle({ now: () => 0, monotonicMs: () => 0, after: () => () => {} })
   const fault = new Fault('invalid', 'no')

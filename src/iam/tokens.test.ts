@@ -43,7 +43,7 @@ test('issue() writes the claims that clients read', async () => {
     amr: ['pwd'],
   })
   const caller = await world.iam.port.authenticate(token)
-  deepEqual(caller, { iamId, accountId: accountA, kind: 'user', name: email })
+  deepEqual(caller, { iamId, accountId: accountA, kind: 'user', name: email, personId: iamId })
 })
 
 test('a token ends with its hour and the skew, remembered or not', async () => {

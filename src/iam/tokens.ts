@@ -110,8 +110,8 @@ export function makeTokens(parts: Parts): Tokens {
     async authenticate(token, remoteAddress) {
       const bearer = await bearerOf(token)
       bearers.checkAddress(bearer, remoteAddress)
-      const { iamId, accountId, kind, name, email } = bearer
-      return { iamId, accountId, kind, name: kind === 'user' ? email : name }
+      const { iamId, accountId, kind, name, email, authn } = bearer
+      return { iamId, accountId, kind, name: kind === 'user' ? email : name, personId: authn.iamId }
     },
 
     publicJwks: () => keys.publicJwks(),

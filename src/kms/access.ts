@@ -66,6 +66,20 @@ export function makeAccess(reads: Reads, iam: IamPort): Access {
     }
   }
 
+  /** Like authorize(), with null for no. */
+  async function permitted<Action extends string>(
+    { caller }: Asked,
+    action: Action,
+    target: Target,
+  ): Promise<Grant<Action> | null> {
+    try {
+      return await authorizeIn(iam, subjectOf(caller), action, target)
+    } catch (cause) {
+      if (cause instanceof Fault && cause.code === 'forbidden') return null
+      throw cause
+    }
+  }
+
   /** The rings of the instance that the caller may look into, when not all of them. */
   async function grantsForRings<Action extends string>(asked: Asked, instance: Instance, action: Action) {
     const rings = [defaultKeyRing, ...(await selectKeyRingIds(reads, instance.id))]
@@ -101,11 +115,14 @@ export function makeAccess(reads: Reads, iam: IamPort): Access {
     },
     async key(asked, action, idOrAlias) {
       const { instance, key } = await open(asked, idOrAlias)
-      const keyRing = key?.keyRing ?? asked.keyRing
-      const place = { ...instanceTarget(instance), ...(keyRing !== undefined && { keyRing }) }
-      const grant = await authorize(asked, action, { ...place, resource: key?.id ?? idOrAlias })
-      if (!key || (asked.keyRing !== undefined && asked.keyRing !== key.keyRing)) throw keyNotFound(idOrAlias)
-      return grant
+      const { keyRing = key?.keyRing } = asked
+      const isThere = key !== null && keyRing === key.keyRing
+      const grant = isThere ? await permitted(asked, action, keyTarget({ ...instance, keyRing }, key.id)) : null
+      if (grant) return grant
+      // Made from what was asked alone, and so the same whether there is no such key or it is not the caller's to use.
+      const ring = asked.keyRing === undefined ? {} : { keyRing: asked.keyRing }
+      await authorize(asked, action, { ...instanceTarget(instance), ...ring, resource: idOrAlias })
+      throw keyNotFound(idOrAlias)
     },
   }
 }

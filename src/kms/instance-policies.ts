@@ -6,8 +6,10 @@ import type { Outbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'
 import { noSuchInstance } from './access.ts'
 import type { Access, Asked } from './access.ts'
+import { invalidField } from './base64.ts'
 import type { InstancePolicyChange } from './instance-policy-request.ts'
 import { stampOf } from './key-policies.ts'
+import { isListed } from './network.ts'
 import { allowedAddresses, instancePolicyTypes } from './policy.ts'
 import type { InstancePolicy, InstancePolicyType } from './policy.ts'
 import { selectInstancePolicies, setInstancePolicies } from './tables-instance.ts'
@@ -34,6 +36,7 @@ export function makeInstancePolicies(parts: {
 
   async function set(asked: Asked, changes: readonly InstancePolicyChange[]): Promise<void> {
     const { grant, instance } = await access.instance(asked, 'kms.instancepolicies.write')
+    refuseLockout(changes, asked.remoteAddress)
     await database.transaction(async (tx) => {
       const before = await selectInstancePolicies(tx, grant)
       if (!before) throw noSuchInstance()
@@ -60,4 +63,14 @@ export function makeInstancePolicies(parts: {
   }
 
   return { get, set, allowedIpPort }
+}
+
+/** Whoever leaves out the own address could not put it in again. */
+function refuseLockout(changes: readonly InstancePolicyChange[], remoteAddress: string | undefined): void {
+  const list = changes.find(({ type }) => type === 'allowedIP')
+  if (!list || remoteAddress === undefined) return
+  const addresses = list.enabled ? list.attributes.allowed_ip : undefined
+  if (!addresses || isListed(addresses, remoteAddress)) return
+  const field = 'attributes.allowed_ip'
+  throw invalidField(field, `${field} does not contain ${remoteAddress}, from where this request came`)
 }

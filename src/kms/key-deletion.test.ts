@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Caller } from '#iam/port.ts'
 import { allowedStates, nextState, stateNumbers } from './key-state.ts'
 import type { KeyState } from './key-state.ts'
 import { enveloped, keyBody, makeWire, refusal } from './testing/wire.ts'
@@ -209,6 +210,32 @@ test('dual authorization takes two people within seven days, and any other way i
   const plain = await wire.makeKey()
   const refused = await wire.send('POST', `/keys/${plain.id}/actions/setKeyForDeletion`)
   assert.deepEqual(refusal(refused), [409, 'NOT_DUAL_AUTH_ERR'])
+})
+
+test('dual authorization is not met by one person who comes back as a trusted profile, whichever comes first', async () => {
+  await using wire = await makeWire()
+  const { iam } = wire.world
+  const profileOf = (name: string, personId: string): Caller => ({
+    iamId: `iam-Profile-${name}`,
+    accountId: accountA,
+    kind: 'profile',
+    name,
+    personId,
+  })
+  const own = profileOf('own', 'IBMid-owner')
+  const theirs = profileOf('theirs', 'IBMid-second')
+  for (const who of [own, theirs]) iam.permit(who, accountA, managerActions)
+  for (const [first, again] of [
+    ['IBMid-owner', own.iamId],
+    [own.iamId, 'IBMid-owner'],
+  ] as const) {
+    const body = keyBody({ dualAuthDelete: { enabled: true } })
+    const { id } = (await wire.expect(201, 'POST', '/keys_with_policy_overrides', { body })).resources[0]
+    await wire.expect(204, 'POST', `/keys/${id}/actions/setKeyForDeletion`, { as: first })
+    const unmet = [409, 'AUTHORIZATIONS_NOT_MET']
+    assert.deepEqual(refusal(await wire.send('DELETE', `/keys/${id}`, { as: again })), unmet)
+    await wire.expect(204, 'DELETE', `/keys/${id}`, { as: theirs.iamId })
+  }
 })
 
 test('a resource under retention keeps its key, force or no force', async () => {

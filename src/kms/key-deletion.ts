@@ -7,7 +7,7 @@ import { Fault } from '#base/fault.ts'
 import { keysPerSweep } from '#base/limits.ts'
 import type { Sealer } from '#base/sealer.ts'
 import type { Outbox } from '#events/outbox.ts'
-import type { Grant } from '#iam/port.ts'
+import type { Caller, Grant } from '#iam/port.ts'
 import type { Database, Tx } from '#store/database.ts'
 import type { Access, Asked } from './access.ts'
 import { crnOf, requireState } from './key.ts'
@@ -48,7 +48,7 @@ export function makeKeyDeletion(parts: {
       const now = clock.now()
       const key = await readKey(tx, grant, now)
       requireState(key, 'delete')
-      requireTwoPeople(key, asked.caller.iamId, now)
+      requireTwoPeople(key, personOf(asked.caller), now)
       await requireUnprotected(tx, grant, key, force)
       const payload = await readPayload(tx, sealer, grant, key)
       await notices.tell(tx, { type: 'delete', key, state: nextState.delete, now })
@@ -127,7 +127,7 @@ export function makeKeyDeletion(parts: {
       const key = await readKey(tx, grant, now)
       requireDualAuth(key)
       const until = now + waits.authorizationMs
-      await setDeletionSet(tx, grant, { by: asked.caller.iamId, until }, now)
+      await setDeletionSet(tx, grant, { by: personOf(asked.caller), until }, now)
       await outbox.append(tx, {
         type: 'kms.key.set-for-deletion',
         ...told(asked, key),
@@ -158,6 +158,12 @@ const isExpired = (key: Key, now: number): boolean => key.expiresAt !== null && 
 /** The first word for the deletion, while it counts; null when there is none. */
 export const deletionSetAt = (key: Key, now: number): Key['deletionSet'] =>
   key.deletionSet && now < key.deletionSet.until ? key.deletionSet : null
+
+/**
+ * A trusted profile is not a person: who assumed it is. A service id counts as one of its own, for nothing tells whose
+ * hands hold its API key; one person with a service id beside them passes for two.
+ */
+const personOf = ({ personId, iamId }: Caller): string => personId ?? iamId
 
 /** "Deleting keys using dual authorization": the second word is another person's, within seven days of the first. */
 function requireTwoPeople(key: Key, by: string, now: number): void {

@@ -33,6 +33,10 @@ export function isAdmitted(policies: InstancePolicies, remoteAddress: string | u
   return ranges === null || isIn(listOf(ranges), address)
 }
 
+/** Whether a list of addresses and ranges admits the address. */
+export const isListed = (ranges: readonly string[], remoteAddress: string): boolean =>
+  isIn(listOf(ranges), plain(remoteAddress))
+
 /** Whether the text is an IPv4 address or range in CIDR form: what the policy takes. */
 export function isIpv4Range(text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/')

@@ -110,6 +110,30 @@ test('who may look into one ring sees that ring, and leave for one key is none f
   assert.equal((await wire.send('PATCH', `/keys/${outside.id}`, { as, body: { keyRingID: 'gold' } })).status, 401)
 })
 
+test('who is refused a key hears what they asked for, and the same as of a key that does not exist', async () => {
+  await using wire = await makeWire()
+  for (const ring of ['gold', 'iron']) await wire.expect(201, 'POST', `/key_rings/${ring}`)
+  const body = keyBody({ aliases: ['there-is-one'] })
+  const headers = { 'x-kms-key-ring': 'iron' }
+  const { id } = (await wire.expect(201, 'POST', '/keys', { body, headers })).resources[0]
+  const clerk = caller('clerk', accountA)
+  wire.world.iam.permit(clerk, accountA, managerActions, { keyRing: 'gold' })
+  const absent = { 'there-is-one': 'there-is-not', [id]: '00000000-0000-4000-8000-000000000000' }
+  for (const ring of [undefined, 'gold', 'iron', 'default']) {
+    const ask = async (name: string) => {
+      const sent = { as: clerk.iamId, headers: { 'x-kms-key-ring': ring } }
+      const { status, body: refused } = await wire.send('GET', `/keys/${name}`, sent)
+      return [status, JSON.stringify(refused).replaceAll(name, 'NAME')]
+    }
+    for (const [here, nowhere] of Object.entries(absent)) {
+      const answer = await ask(here)
+      assert.deepEqual(answer, await ask(nowhere), `${here} in ${ring}`)
+      assert.equal(answer[0], ring === 'gold' ? 404 : 401)
+      assert.ok(!String(answer[1]).includes(id))
+    }
+  }
+})
+
 test('search: options, scopes, the trailing comma, and what is too much to look through', async () => {
   await using wire = await makeWire()
   const one = await wire.makeKey({ name: 'Alpha not:beta', aliases: ['gamma-1'] })
@@ -427,7 +451,16 @@ test('requests from addresses that the policy does not name are refused in one w
   assert.deepEqual((await wire.expect(200, 'GET', '/instance/allowed_ip_port')).resources, [
     { private_endpoint_port: 80 },
   ])
-  assert.equal((await put(allowed(['192.0.2.7']))).status, 204)
+  const before = await wire.expect(200, 'GET', '/instance/policies')
+  const both = [{ policy_type: 'metrics', policy_data: { enabled: true } }, allowed(['192.0.2.7'])]
+  const locksOut = [400, 'INVALID_FIELD_ERR', 'attributes.allowed_ip']
+  assert.deepEqual(refusal(await put(...both)), locksOut, 'who sends it could not take it back')
+  assert.deepEqual(await wire.expect(200, 'GET', '/instance/policies'), before)
+
+  // From within, where no network lies between.
+  const { kms, asOwner } = wire.world
+  const attributes = { allowed_ip: ['192.0.2.7'] }
+  await kms.instancePolicies.set(asOwner, [{ type: 'allowedIP', enabled: true, attributes }])
   for (const path of ['/keys', '/instance/policies', '/instance/allowed_ip_port']) {
     const answer = await wire.send('GET', path)
     assert.deepEqual([answer.status, refusal(answer)[1]], [401, undefined])

@@ -1,10 +1,10 @@
 // Undoing what was made for an instance: its volumes, and with an instance that did not come to be its interfaces. Each
 // may run at any time and again; what has been taken into use meanwhile is left alone.
 
-import { volumeRequestMsMax } from '#base/limits.ts'
 import type { InstanceId } from '#base/id.ts'
 import type { Tx } from '#store/database.ts'
 import type { Instance } from './instance.ts'
+import { overdueBefore } from './parts.ts'
 import type { VpcParts } from './parts.ts'
 import { dropAssembling, overdueInstances } from './tables-instances.ts'
 import { readRecordForWork, recordsOfInstance, removeRecords, writeFacts } from './tables-records.ts'
@@ -57,7 +57,7 @@ export async function releaseInterfaces(tx: Tx, instanceId: InstanceId): Promise
 /** A hidden row is somebody's request, still running; one that is older than any request may be is nobody's. */
 export async function discardOverdue(parts: VpcParts): Promise<void> {
   const { database, region } = parts
-  const createdBefore = parts.clock.now() - volumeRequestMsMax
+  const createdBefore = overdueBefore(parts)
   for (const instance of await overdueInstances(database.reads, region, createdBefore)) {
     await abandonInstance(parts, instance, 'the request did not come to its end')
   }

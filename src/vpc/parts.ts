@@ -1,6 +1,7 @@
 // What this service is made of: everything from outside, handed in once.
 
 import type { Clock } from '#base/clock.ts'
+import { volumeRequestMsMax } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import type { DiskPort } from '#disk/port.ts'
@@ -22,4 +23,13 @@ export interface VpcParts {
   readonly kms: KmsPort
   readonly disk: DiskPort
   readonly resources: ResourcesPort
+  /**
+   * Since when this process has been at work: a request that began before it is nobody's any more. (With several replicas
+   * a request will have to say whose it is.)
+   */
+  readonly startedAt: number
 }
+
+/** Requests that began before this moment will not be answered by anybody. */
+export const overdueBefore = ({ clock, startedAt }: VpcParts): number =>
+  Math.max(startedAt, clock.now() - volumeRequestMsMax)

@@ -3,11 +3,12 @@
 
 import { Fault } from '#base/fault.ts'
 import type { FaultCode } from '#base/fault.ts'
-import { volumePendingMsMax, volumeRequestMsMax, vpcWorkParallelMax } from '#base/limits.ts'
+import { volumePendingMsMax, vpcWorkParallelMax } from '#base/limits.ts'
 import { discardOverdue } from './discard.ts'
 import { forEach } from './each.ts'
 import { follow } from './follow-keys.ts'
 import { isServed } from './instance-state.ts'
+import { overdueBefore } from './parts.ts'
 import type { VpcParts } from './parts.ts'
 import { withdrawIfEnded } from './reconcile-exports.ts'
 import { attachmentsOf } from './tables-attachments.ts'
@@ -64,7 +65,7 @@ async function settleUpdate(parts: VpcParts, volume: Volume): Promise<void> {
 
 /** A hidden row is somebody's request, still running; one that is older than any request may be is nobody's. */
 async function abandonOverdue(parts: VpcParts): Promise<void> {
-  const before = parts.clock.now() - volumeRequestMsMax
+  const before = overdueBefore(parts)
   for (const { id, accountId, crn: volumeCrn } of await overdueRequests(parts.database.reads, parts.region, before)) {
     await parts.database.transaction(async (tx) => {
       if (!(await markAbandoned(tx, id))) return

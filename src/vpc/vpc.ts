@@ -110,6 +110,8 @@ const consumersOf = (parts: VpcParts): readonly Consumer[] => [
       'iam.policy.restored',
       'iam.role.updated',
       'iam.access-settings.updated',
+      'iam.account.disabled',
+      'iam.account.enabled',
       'vpc.volume.created',
     ],
     reconcile: () => followKeys(parts),

@@ -44,7 +44,11 @@ export interface Asker {
   close(): Promise<void>
 }
 
-export function serveIdentities({ iam, clock, random }: World, groups: string[] = []): Asker {
+export function serveIdentities(
+  { iam, clock, random }: World,
+  groups: string[] = [],
+  trustedProxies: readonly string[] = [],
+): Asker {
   const addDefaultGroup = async (accountId: string) => void groups.push(accountId)
   const operator = makeOperator({ ...iam, random, addDefaultGroup })
   const server = makeServer({
@@ -63,6 +67,7 @@ export function serveIdentities({ iam, clock, random }: World, groups: string[] 
     clock,
     random,
     publicUrl: null,
+    trustedProxies,
     tls: null,
     checkReplies: true,
   })

@@ -55,6 +55,7 @@ export async function makeWorld() {
     kms: faulty(kms.port, ['createDataKey', 'providerKey', 'unregister', 'standings'], faults),
     disk: faulty(disk.port, ['createVolume', 'deleteVolume', 'addExport', 'removeExport', 'connect'], faults),
     resources: fakeResources,
+    startedAt: 0,
   }
   const vpc = makeVpc(parts)
   const server = makeServer({
