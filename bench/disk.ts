@@ -10,7 +10,7 @@ import { say, startServers } from './servers.ts'
 import type { Server } from './servers.ts'
 import { renderTable } from './table.ts'
 import type { Sample } from './table.ts'
-import { fill, workloads } from './workloads.ts'
+import { fill, rampSeconds, workloads } from './workloads.ts'
 
 const { values } = parseArgs({
   options: {
@@ -43,7 +43,7 @@ try {
         if (workload.tls && server.tlsUri === null) continue
         const cpuBefore = server.cpuSeconds()
         const perSecond = await workload.run(server, seconds)
-        const gibMoved = (perSecond * seconds * workload.blockBytes) / 2 ** 30
+        const gibMoved = (perSecond * (rampSeconds + seconds) * workload.blockBytes) / 2 ** 30
         const cpuPerGib = (server.cpuSeconds() - cpuBefore) / gibMoved
         samples.push({ workload: workload.name, server: server.name, kind: server.kind, perSecond, cpuPerGib })
         say(`${round}/${rounds} ${workload.name} ${server.name}: ${shown(workload, perSecond)}`)

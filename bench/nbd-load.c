@@ -1,7 +1,9 @@
 /* Load over one NBD connection for what fio's engine cannot do: TLS with a key file. Keeps a number of requests in flight
  * for some seconds and prints "<requests> <seconds>".
  *
- *   nbd-load URI read|write|mixed seq|random BLOCK_BYTES DEPTH SECONDS SPAN_BYTES */
+ *   nbd-load URI read|write|mixed seq|random BLOCK_BYTES DEPTH RAMP_SECONDS SECONDS SPAN_BYTES
+ *
+ * What is done in the first seconds is not counted. */
 
 #include <libnbd.h>
 #include <stdint.h>
@@ -31,15 +33,15 @@ static void die(const char *what) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 8) {
-    fprintf(stderr, "usage: nbd-load URI read|write|mixed seq|random BLOCK_BYTES DEPTH SECONDS SPAN_BYTES\n");
+  if (argc != 9) {
+    fprintf(stderr, "usage: nbd-load URI read|write|mixed seq|random BLOCK_BYTES DEPTH RAMP_SECONDS SECONDS SPAN_BYTES\n");
     return 2;
   }
   const char *op = argv[2];
   int is_random = strcmp(argv[3], "random") == 0;
-  uint64_t block = strtoull(argv[4], NULL, 10), span = strtoull(argv[7], NULL, 10);
+  uint64_t block = strtoull(argv[4], NULL, 10), span = strtoull(argv[8], NULL, 10);
   int depth = atoi(argv[5]);
-  double seconds = atof(argv[6]);
+  double ramp = atof(argv[6]), seconds = atof(argv[7]);
 
   struct nbd_handle *nbd = nbd_create();
   if (!nbd) die("nbd_create");
@@ -50,7 +52,7 @@ int main(int argc, char **argv) {
   for (uint64_t i = 0; i < depth * block; i += 8) *(uint64_t *)(buffers + i) = chance();
   int64_t *cookies = calloc(depth, sizeof *cookies);
   uint64_t blocks = span / block, next = 0, done = 0;
-  double start = now(), end = start + seconds, last = start;
+  double start = now() + ramp, end = start + seconds, last = now();
   int running = depth, stopping = 0;
 
   for (int i = 0; i < depth; i++) cookies[i] = 0;
@@ -60,7 +62,7 @@ int main(int argc, char **argv) {
         int r = nbd_aio_command_completed(nbd, cookies[i]);
         if (r == -1) die("request");
         if (r == 0) continue;
-        done++;
+        if (last >= start) done++;
         cookies[i] = 0;
       }
       if (cookies[i] == 0) {

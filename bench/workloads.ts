@@ -80,6 +80,9 @@ export const workloads: readonly Workload[] = [
   tlsWorkload('tls-rw4k-16', 'TLS, random write 4 KiB, depth 16', random('write', 16)),
 ]
 
+/** Before measuring begins: what comes after the first moments of a connection is compared. */
+export const rampSeconds = 1
+
 const fioNames = {
   seq: { read: 'read', write: 'write', mixed: 'rw' },
   random: { read: 'randread', write: 'randwrite', mixed: 'randrw' },
@@ -92,8 +95,11 @@ interface FioSide {
 
 async function runFio(server: Server, shape: Shape, seconds: number): Promise<number> {
   const { op, order, blockBytes, depth, connections = 1, flushEach = false } = shape
+  // What other workloads left dirty is not this one's to flush.
+  if (flushEach) await outputOf('sync', [])
   const out = await outputOf('fio', [
     '--name=x',
+    `--ramp_time=${rampSeconds}`,
     '--ioengine=nbd',
     `--uri=${server.uri}`,
     `--rw=${fioNames[order][op]}`,
@@ -127,6 +133,7 @@ async function runTls(server: Server, { op, order, blockBytes, depth }: Shape, s
     order,
     String(blockBytes),
     String(depth),
+    String(rampSeconds),
     String(seconds),
     String(imageBytes),
   ])

@@ -135,7 +135,8 @@ test('whoever a profile lets in may assume it: by id, CRN, or name and account',
       amr: ['pwd'],
     })
     const caller = await world.iam.port.authenticate(issued.accessToken)
-    deepEqual(caller, { iamId: profile.iamId, accountId: accountA, kind: 'profile', name: 'reader of keys' })
+    const personId = robot.iamId
+    deepEqual(caller, { iamId: profile.iamId, accountId: accountA, kind: 'profile', name: 'reader of keys', personId })
   }
 })
 
