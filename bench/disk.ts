@@ -32,6 +32,8 @@ const seconds = Number(values.seconds ?? (values.quick ? 1 : 2))
 const chosen = workloads.filter(({ name }) => new RegExp(values.only).test(name))
 const folder = mkdtempSync(join(values.folder, 'kwbench-'))
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
+
 let servers: Server[] = []
 try {
   servers = await startServers(folder, new RegExp(values.servers))

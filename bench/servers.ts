@@ -300,6 +300,8 @@ function launch(command: readonly string[], folder: string): ChildProcess {
   child.on('error', (error) => {
     throw error
   })
+  // However this process ends, its peers end with it.
+  process.once('exit', () => child.kill('SIGKILL'))
   return child
 }
 

@@ -7,14 +7,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { run, tlsUri, tryNbdsh } from './harness/nbd.ts'
-import { startServer, tempFolder } from './harness/server.ts'
+import { afterwards, startServer, tempFolder } from './harness/server.ts'
 import { attach, authorization, makeRootKey, makeVolume, volumeIs } from './harness/story.ts'
 
 /** A small file system of the test's own, or null where mounting is not permitted. */
 function smallDisk(t: TestContext): string | null {
   const folder = mkdtempSync(join(tmpdir(), 'keyward-test-'))
-  // The first hook to run: the server is still there, so the mount goes lazily.
-  t.after(() => {
+  afterwards(t, () => {
     run('umount', '--lazy', folder)
     rmSync(folder, { recursive: true, force: true })
   })

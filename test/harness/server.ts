@@ -43,9 +43,29 @@ export interface Server {
   kill(): Promise<void>
 }
 
+const endings = new WeakMap<TestContext, (() => void | Promise<void>)[]>()
+
+/** What is to be done after the test: the last first, each whatever became of the others. The runner's own hooks run in the
+ * order of their registration, and a server must be gone before its folder is removed. */
+export function afterwards(t: TestContext, end: () => void | Promise<void>): void {
+  const known = endings.get(t)
+  if (known) return void known.push(end)
+  const stack = [end]
+  endings.set(t, stack)
+  t.after(async () => {
+    for (const next of stack.toReversed()) {
+      try {
+        await next()
+      } catch (error) {
+        t.diagnostic(String(error))
+      }
+    }
+  })
+}
+
 export function tempFolder(t: TestContext, name = 'keyward-test-'): string {
   const folder = mkdtempSync(join(tmpdir(), name))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  afterwards(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
 }
 
@@ -73,7 +93,7 @@ export async function startServer(
   const fixed = ['--port', '0', '--nbd-port', '0', '--log-level', logLevel, '--check-replies', '--clock', 'virtual']
   const child = launch(['--data', folder, ...fixed, ...extra], environment)
   let output = ''
-  t.after(() => noteOperations(output))
+  afterwards(t, () => noteOperations(output))
   const ready = new Promise<void>((resolve, reject) => {
     const note = (chunk: Buffer): void => {
       output += chunk.toString()
@@ -83,7 +103,7 @@ export async function startServer(
     child.stderr?.on('data', note)
     child.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${output}`)))
   })
-  t.after(() => killTree(child))
+  afterwards(t, () => killTree(child))
   await ready
 
   const bootstrap: BootstrapFile = JSON.parse(readFileSync(join(folder, 'bootstrap.json'), 'utf8'))
