@@ -8,24 +8,14 @@ import { profilesPerAccountMax } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
 import type { Database, Tx } from '#store/database.ts'
 import type { Changes } from './changes.ts'
-import { accountTarget, changedMeanwhile, identityTarget, isFull, notFound } from './identity-access.ts'
-import { listingOf } from './identity-page.ts'
+import { accountTarget, changedMeanwhile, isFull } from './identity-access.ts'
 import type { Listing, Page } from './identity-page.ts'
+import { iamIdOf, makeIdentityReading, targetOf } from './identity-reading.ts'
+import type { ReadableIdentity, ShownIdentity } from './identity-reading.ts'
 import type { Permissions } from './permissions.ts'
 import type { Context, Grant } from './port.ts'
 import { checkRevision, firstRevision, nextRevision } from './revision.ts'
-import type { ShownIdentity } from './service-ids.ts'
-import { readHistory } from './tables-history.ts'
-import {
-  countIdentities,
-  deleteIdentity,
-  hasName,
-  insertIdentity,
-  knownIdentity,
-  readIdentities,
-  readIdentity,
-  updateIdentity,
-} from './tables-identities.ts'
+import { countIdentities, deleteIdentity, hasName, insertIdentity, updateIdentity } from './tables-identities.ts'
 import type { IdentityRow } from './tables-identities.ts'
 import { deleteProfileParts } from './tables-profiles.ts'
 
@@ -56,7 +46,7 @@ export interface Profiles {
   update(context: Context, id: string, ifMatch: string | undefined, change: ProfileChange): Promise<ShownIdentity>
   delete(context: Context, id: string): Promise<void>
   /** For what hangs on a profile. Fault 'not_found' for another account's and for what is none. */
-  readable(context: Context, id: string): Promise<{ row: IdentityRow; grant: Grant<'iam-identity.profile.get'> }>
+  readable(context: Context, id: string): Promise<ReadableIdentity<'profile'>>
   changing(context: Context, id: string): Promise<ChangingProfile>
   /** A new revision of the profile, for a change of what hangs on it. */
   touch(tx: Tx, context: Context, profile: ChangingProfile, params: readonly string[]): Promise<IdentityRow>
@@ -70,23 +60,10 @@ interface Parts {
   readonly permissions: Permissions
 }
 
-const iamIdOf = (id: string): string => `iam-${id}`
 export const profileIdOf = (row: IdentityRow): string => row.iam_id.replace(/^iam-/, '')
 
-const targetOf = (row: Pick<IdentityRow, 'iam_id' | 'account_id'>) =>
-  identityTarget({ accountId: row.account_id, iamId: row.iam_id })
-
 export function makeProfiles({ database, clock, random, changes, permissions }: Parts): Profiles {
-  const { reads } = database
-
-  async function readable({ caller }: Context, id: string) {
-    const known = await knownIdentity(reads, iamIdOf(id))
-    const target = known?.kind === 'profile' ? targetOf(known) : null
-    const grant = target && (await permissions.grant(caller, 'iam-identity.profile.get', target))
-    const row = grant && (await readIdentity(reads, grant, iamIdOf(id)))
-    if (!row) throw notFound('trusted profile', id)
-    return { row, grant }
-  }
+  const { readable, get, list } = makeIdentityReading('profile', { database, permissions })
 
   async function changing(context: Context, id: string): Promise<ChangingProfile> {
     const { row } = await readable(context, id)
@@ -148,16 +125,8 @@ export function makeProfiles({ database, clock, random, changes, permissions }: 
       return row
     },
 
-    async list({ caller }, accountId, name, page) {
-      const grant = await permissions.grant(caller, 'iam-identity.profile.list', accountTarget(accountId))
-      const rows = grant ? await readIdentities(reads, grant, { kind: 'profile', name }, page) : []
-      return listingOf(rows, page)
-    },
-
-    async get(context, id, withHistory) {
-      const { row, grant } = await readable(context, id)
-      return { row, history: withHistory ? await readHistory(reads, grant, row.iam_id) : null }
-    },
+    list,
+    get,
 
     async update(context, id, ifMatch, { name, description, email }) {
       const profile = await changing(context, id)

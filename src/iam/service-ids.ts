@@ -8,9 +8,10 @@ import type { Database } from '#store/database.ts'
 import { addApiKey } from './api-key-making.ts'
 import type { MadeApiKey, NewApiKey } from './api-key-making.ts'
 import type { Changes } from './changes.ts'
-import { accountTarget, changedMeanwhile, identityTarget, isFull, isLocked, notFound } from './identity-access.ts'
-import { listingOf } from './identity-page.ts'
+import { accountTarget, changedMeanwhile, isFull, isLocked } from './identity-access.ts'
 import type { Listing, Page } from './identity-page.ts'
+import { iamIdOf, makeIdentityReading, targetOf } from './identity-reading.ts'
+import type { ShownIdentity } from './identity-reading.ts'
 import type { Permissions } from './permissions.ts'
 import { makeGrant } from './port.ts'
 import type { Caller, Context, Grant } from './port.ts'
@@ -18,17 +19,7 @@ import { checkRevision, firstRevision, nextRevision } from './revision.ts'
 import { parseSettings } from './settings.ts'
 import { activeAccount } from './tables-bearers.ts'
 import { deleteApiKeysOf } from './tables-api-keys.ts'
-import { readHistory } from './tables-history.ts'
-import type { HistoryRow } from './tables-history.ts'
-import {
-  countIdentities,
-  deleteIdentity,
-  insertIdentity,
-  knownIdentity,
-  readIdentities,
-  readIdentity,
-  updateIdentity,
-} from './tables-identities.ts'
+import { countIdentities, deleteIdentity, insertIdentity, updateIdentity } from './tables-identities.ts'
 import type { IdentityRow } from './tables-identities.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -46,12 +37,6 @@ export interface ServiceIdChange {
   readonly name?: string | undefined
   readonly description?: string | undefined
   readonly uniqueInstanceCrns?: readonly string[] | undefined
-}
-
-export interface ShownIdentity {
-  readonly row: IdentityRow
-  /** Null when nobody asked for it. */
-  readonly history: readonly HistoryRow[] | null
 }
 
 export interface ServiceIds {
@@ -74,7 +59,6 @@ interface Parts {
   readonly throttle: Throttle
 }
 
-const iamIdOf = (id: string): string => `iam-${id}`
 export const serviceIdOf = (row: IdentityRow): string => row.iam_id.replace(/^iam-/, '')
 
 type Verb = 'update' | 'lock' | 'unlock'
@@ -86,16 +70,7 @@ const eventOf = {
 
 export function makeServiceIds(parts: Parts): ServiceIds {
   const { database, clock, random, changes, permissions, throttle } = parts
-  const { reads } = database
-
-  async function readable({ caller }: Context, id: string): Promise<{ row: IdentityRow; grant: Grant }> {
-    const known = await knownIdentity(reads, iamIdOf(id))
-    const target = known?.kind === 'serviceId' ? targetOf(known) : null
-    const grant = target && (await permissions.grant(caller, 'iam-identity.serviceid.get', target))
-    const row = grant && (await readIdentity(reads, grant, iamIdOf(id)))
-    if (!row) throw notFound('service id', id)
-    return { row, grant }
-  }
+  const { readable, get, list } = makeIdentityReading('serviceId', parts)
 
   async function change(
     { caller }: Context,
@@ -139,16 +114,8 @@ export function makeServiceIds(parts: Parts): ServiceIds {
       })
     },
 
-    async list({ caller }, accountId, name, page) {
-      const grant = await permissions.grant(caller, 'iam-identity.serviceid.list', accountTarget(accountId))
-      const rows = grant ? await readIdentities(reads, grant, { kind: 'serviceId', name }, page) : []
-      return listingOf(rows, page)
-    },
-
-    async get(context, id, withHistory) {
-      const { row, grant } = await readable(context, id)
-      return { row, history: withHistory ? await readHistory(reads, grant, row.iam_id) : null }
-    },
+    list,
+    get,
 
     async update(context, id, ifMatch, { name, description, uniqueInstanceCrns }) {
       const { row } = await readable(context, id)
@@ -184,9 +151,6 @@ export function makeServiceIds(parts: Parts): ServiceIds {
     },
   }
 }
-
-const targetOf = (row: Pick<IdentityRow, 'iam_id' | 'account_id'>) =>
-  identityTarget({ accountId: row.account_id, iamId: row.iam_id })
 
 /**
  * IBM Cloud IAM, "Restricting users from creating service IDs": the users of an account may create them, until the account
