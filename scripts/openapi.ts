@@ -11,6 +11,7 @@ import { tokenContract } from '#iam/contract-tokens.ts'
 import { explainContract } from '#iam/contract-access.ts'
 import { policyContract } from '#iam/contract.ts'
 import { kmsContract, rotationContract } from '#kms/contract.ts'
+import { auditLogContract } from '#audit/contract-log.ts'
 import { auditContract } from '#audit/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
@@ -29,6 +30,7 @@ const documents: Readonly<Record<string, { readonly title: string; readonly cont
     contract: {
       ...connectionContract,
       ...auditContract,
+      ...auditLogContract,
       ...explainContract,
       ...rotationContract,
       ...operatorContract,

@@ -14,8 +14,11 @@ import type { DiskPool } from '#disk/pool.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeService } from '#edge/service.ts'
 import type { Service } from '#edge/service.ts'
+import { auditLogContract } from '#audit/contract-log.ts'
 import { auditContract } from '#audit/contract.ts'
-import { auditRoutes } from '#audit/routes.ts'
+import { startAuditLog } from '#audit/log.ts'
+import { makeProofs } from '#audit/proofs.ts'
+import { auditLogRoutes, auditRoutes } from '#audit/routes.ts'
 import { makeTrail } from '#audit/trail.ts'
 import { makeAudit } from '#events/audit.ts'
 import { startDispatcher } from '#events/dispatcher.ts'
@@ -53,6 +56,7 @@ import { connectionContract, vpcContract } from '#vpc/contract.ts'
 import { connectionRoutes, notYetRoutes, vpcRoutes } from '#vpc/routes.ts'
 import { makeVpc } from '#vpc/vpc.ts'
 import { accessSecret } from './access-secret.ts'
+import { auditSigningKey } from './audit-signer.ts'
 import { bootstrap, endpointsAt } from './bootstrap.ts'
 import type { Endpoints, FirstAccount } from './bootstrap.ts'
 import { clockContract, clockRoutes } from './clock-contract.ts'
@@ -159,6 +163,9 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   })
 
   const trail = makeTrail({ database, iam: iam.port, audit })
+  const auditLog = startAuditLog({ database, clock, log, audit, signingKey: await auditSigningKey(database, sealer) })
+  parts.defer(() => auditLog.stop())
+  const proofs = makeProofs({ database, iam: iam.port, log: auditLog })
 
   const operatorAccess = makeOperatorAccess(
     await operatorTokenHash(folder.path, database, random),
@@ -188,6 +195,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
       makeService({ dialect: 'vpc', contract: auditContract, routes: auditRoutes(trail) }),
+      makeService({ dialect: 'vpc', contract: auditLogContract, routes: auditLogRoutes(proofs) }),
       ...(virtualClock ? [clockService(virtualClock, afterAdvance, operatorAccess)] : []),
     ],
     iam: iam.port,

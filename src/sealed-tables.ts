@@ -6,5 +6,12 @@ import { importTokenRows } from '#kms/tables-instance.ts'
 import { keyVersionRows } from '#kms/tables-version.ts'
 import type { SealedRows } from '#store/sealed-rows.ts'
 import { accessSecretRows } from './access-secret.ts'
+import { auditSigningKeyRows } from './audit-signer.ts'
 
-export const sealedTables: readonly SealedRows[] = [keyVersionRows, importTokenRows, signingKeyRows, accessSecretRows]
+export const sealedTables: readonly SealedRows[] = [
+  keyVersionRows,
+  importTokenRows,
+  signingKeyRows,
+  accessSecretRows,
+  auditSigningKeyRows,
+]

@@ -62,6 +62,9 @@ test('the use of a key by another account shows in both trails', async (t) => {
   await makeVolume(b, key.crn)
 
   const blockStorage = `crn-crn:v1:bluemix:public:server-protect::a/${b.account.id}:::`
+  const isSuccess = (record: Json): boolean => brief(record) === 'kms.secrets.wrap success 200'
+  const [owners, users] = [(await trail(a)).find(isSuccess), (await trail(b)).find(isSuccess)]
+  assert.deepEqual([owners?.counterpartId, users?.counterpartId], [users?.id, owners?.id])
   for (const reader of [a, b]) {
     const uses = (await trail(reader)).filter(({ initiator }) => initiator.id === blockStorage)
     const wraps = uses.filter(({ action }) => action === 'kms.secrets.wrap').map(brief)
@@ -88,6 +91,7 @@ test('a stranger shows in the trail of the instance, and learns from its own onl
   const own = await trail(b)
   assert.deepEqual(own.map(brief), ['kms.secrets.read failure 401'])
   assert.ok(!JSON.stringify(own).includes(a.account.id))
+  assert.equal(own[0]?.counterpartId, undefined)
 })
 
 test('a trail is read by whoever its account permits, filtered and in pages', async (t) => {

@@ -24,6 +24,7 @@ const record = Type.Object({
   }),
   target: Type.Object({ id: Type.String(), typeURI: Type.String() }),
   correlationId: Type.String(),
+  counterpartId: Type.Optional(Type.String()),
   requestData: data,
   responseData: data,
 })

@@ -319,6 +319,10 @@ export const auditFlushMs = 100
 export const auditBatchMax = 500
 /** Records that may wait in memory; past it a request waits for the disk, and strangers' failures are only counted. */
 export const auditWaitingMax = 10_000
+/** Records come into the signed log this often: a second is what somebody with the database could still change unseen. */
+export const auditLogMs = 1000
+/** Of one transaction of the log: others wait for it, some 20 ms. */
+export const auditLogBatchMax = 500
 export const auditPageDefault = 100
 export const auditPageMax = 1000
 

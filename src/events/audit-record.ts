@@ -17,6 +17,8 @@ export interface AuditBody {
   }
   readonly target: { readonly id: string; readonly typeURI: string }
   readonly correlationId: string
+  /** The id of the record of the same call in the trail of the other account, where two are concerned. */
+  readonly counterpartId?: string
   readonly requestData: AuditData
   readonly responseData: AuditData
 }

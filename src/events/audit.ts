@@ -75,6 +75,14 @@ interface Scope {
   isWritten: boolean
 }
 
+/** Where a record stands, and what it says of its target there. */
+interface Place {
+  readonly accountId: string
+  readonly id: string
+  readonly target: AuditBody['target']
+  readonly counterpartId?: string
+}
+
 export function makeAudit(parts: {
   readonly database: Database
   readonly clock: Clock
@@ -90,15 +98,19 @@ export function makeAudit(parts: {
 
   function rowsOf(draft: Draft, ending: Ending, target: AuditBody['target'] = draft.target): AuditRow[] {
     const { ownerAccountId, initiator } = draft
-    const accountIds = new Set([ownerAccountId, initiator.accountId].filter((id) => id !== null))
-    return [...accountIds].map((accountId) => {
-      const isOwn = accountId === ownerAccountId
-      const isRefused = ending.status === 401 || ending.status === 403 || ending.status === 404
-      return makeRow(draft, ending, accountId, isOwn || !isRefused ? target : draft.targetForStrangers)
+    const ids = [...new Set([ownerAccountId, initiator.accountId])].filter((id) => id !== null)
+    const places = ids.map((accountId) => ({ accountId, id: makeUuid(random) }))
+    const isRefused = ending.status === 401 || ending.status === 403 || ending.status === 404
+    return places.map((place) => {
+      const other = places.find(({ id }) => id !== place.id)
+      // A stranger does not even learn that there was somebody to tell.
+      if (isRefused && place.accountId !== ownerAccountId)
+        return makeRow(draft, ending, { ...place, target: draft.targetForStrangers })
+      return makeRow(draft, ending, { ...place, target, ...(other && { counterpartId: other.id }) })
     })
   }
 
-  function makeRow(draft: Draft, ending: Ending, accountId: string, target: AuditBody['target']): AuditRow {
+  function makeRow(draft: Draft, ending: Ending, place: Place): AuditRow {
     const at = clock.now()
     const { accountId: _, ...initiator } = draft.initiator
     const outcome = ending.status < 400 ? 'success' : 'failure'
@@ -112,12 +124,13 @@ export function makeAudit(parts: {
         ...(ending.reason !== undefined && { reasonForFailure: ending.reason }),
       },
       initiator,
-      target,
+      target: place.target,
       correlationId: draft.correlationId,
+      ...(place.counterpartId !== undefined && { counterpartId: place.counterpartId }),
       requestData: draft.requestData,
       responseData: ending.responseData,
     }
-    return { id: makeUuid(random), accountId, at, body }
+    return { id: place.id, accountId: place.accountId, at, body }
   }
 
   async function later(rows: readonly AuditRow[]): Promise<void> {

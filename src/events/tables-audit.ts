@@ -69,3 +69,26 @@ export async function selectAudit(
   // insertAudit() wrote it.
   return rows.map(({ seq, id, body }) => ({ seq, id, body: JSON.parse(body) as AuditBody }))
 }
+
+/** A record as it was written, to the byte. */
+export interface WrittenRecord {
+  readonly seq: number
+  readonly id: string
+  readonly accountId: string
+  readonly bodyText: string
+}
+
+const written = ['seq', 'id', 'account_id as accountId', 'body as bodyText'] as const
+
+/** Of all accounts, in the order in which they were written. */
+export const selectWrittenAfter = (reads: Reads, seq: number, limit: number): Promise<readonly WrittenRecord[]> =>
+  reads.selectFrom('event_audit').select(written).where('seq', '>', seq).orderBy('seq').limit(limit).execute()
+
+export const selectWritten = (reads: Reads, seqs: readonly number[]): Promise<readonly WrittenRecord[]> =>
+  reads.selectFrom('event_audit').select(written).where('seq', 'in', seqs).orderBy('seq').execute()
+
+/** The place of a record in the trail of that account; null where it has none of that id. */
+export async function selectSeqOf(reads: Reads, accountId: string, id: string): Promise<number | null> {
+  const query = reads.selectFrom('event_audit').select('seq').where('id', '=', id).where('account_id', '=', accountId)
+  return (await query.executeTakeFirst())?.seq ?? null
+}
