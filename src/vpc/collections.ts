@@ -7,7 +7,7 @@ import type { Context, Grant } from '#iam/port.ts'
 import type { Tx } from '#store/database.ts'
 import type { RecordKind } from '#store/schema/vpc.ts'
 import { groupForNew } from './groups.ts'
-import { makeName, nameDrawsMax } from './names.ts'
+import { checkName, makeName, nameDrawsMax } from './names.ts'
 import { pageLinks, pageOf } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
@@ -187,6 +187,22 @@ export async function rename(
   if (await isRecordNameTaken(tx, found, name)) throw recordNameTaken(name, nameTakenCode)
   await updateRecord(tx, grant, found, { name })
   await parts.outbox.append(tx, recordEvent('vpc.record.updated', context, { ...found, name }))
+}
+
+/** What kinds do of which only the name changes: the thing of the path, under the name that the body asks for. */
+export async function renameOne<K extends RecordKind & Kind>(
+  parts: VpcParts,
+  context: Context,
+  collection: Collection<K>,
+  id: string,
+  body: { readonly name?: string | undefined },
+): Promise<Recorded<K>> {
+  const { grant, found } = await readOne(parts, context, collection, 'update', id)
+  if (body.name === undefined) return found
+  const name = checkName(body.name)
+  const { nameTakenCode } = collection
+  await parts.database.transaction((tx) => rename(parts, tx, context, grant, { found, name, nameTakenCode }))
+  return { ...found, name }
 }
 
 export async function removeOne(

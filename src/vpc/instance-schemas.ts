@@ -13,6 +13,7 @@ import {
 } from './network-schemas.ts'
 import { notYetFields } from './not-yet.ts'
 import {
+  closed,
   groupIdentity,
   groupReference,
   idIdentity,
@@ -22,6 +23,7 @@ import {
   reason,
   reference,
   text,
+  when,
 } from './schemas.ts'
 import { volumeOrFields } from './volume-schemas.ts'
 
@@ -36,8 +38,6 @@ export const instancePrototypeNotYet = [
   'user_tags',
   'vcpu',
 ] as const
-
-const closed = { additionalProperties: false } as const
 
 const metadataService = Type.Object(
   {
@@ -132,12 +132,12 @@ export const actionPrototype = Type.Object(
 )
 
 export const actionReply = Type.Object({
-  completed_at: Type.Optional(Type.String({ format: 'date-time' })),
-  created_at: Type.String({ format: 'date-time' }),
+  completed_at: Type.Optional(when),
+  created_at: when,
   force: Type.Boolean(),
   href: Type.String(),
   id: Type.String(),
-  started_at: Type.String({ format: 'date-time' }),
+  started_at: when,
   status: Type.Enum(['pending', 'running', 'completed', 'failed']),
   type: Type.Enum(['start', 'stop', 'reboot']),
 })
@@ -177,7 +177,7 @@ export const instanceReply = Type.Object({
   boot_volume_attachment: Type.Optional(attachmentReference),
   cluster_network_attachments: Type.Array(Type.Unknown()),
   confidential_compute_mode: Type.String(),
-  created_at: Type.String({ format: 'date-time' }),
+  created_at: when,
   crn: Type.String(),
   disks: Type.Array(Type.Unknown()),
   enable_secure_boot: Type.Boolean(),
@@ -224,7 +224,7 @@ export const instanceCollection = pageReply({ instances: Type.Array(instanceRepl
 
 export const attachmentReply = Type.Object({
   bandwidth: Type.Integer(),
-  created_at: Type.String({ format: 'date-time' }),
+  created_at: when,
   delete_volume_on_instance_delete: Type.Boolean(),
   device: deviceReference,
   href: Type.String(),
@@ -241,5 +241,5 @@ export const connectionReply = Type.Object({
   uri: Type.String(),
   tls: Type.Object({ psk_identity: Type.String(), psk_key: Type.String() }),
   unix_uri: Type.String(),
-  expires_at: Type.String({ format: 'date-time' }),
+  expires_at: when,
 })

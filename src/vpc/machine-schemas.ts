@@ -2,7 +2,7 @@
 // "InstanceProfile".
 
 import { Type } from 'typebox'
-import { groupReference, pageReply, paged, reason, text } from './schemas.ts'
+import { groupReference, pageReply, paged, reason, text, when } from './schemas.ts'
 
 export const operatingSystemReply = Type.Object({
   allow_user_image_creation: Type.Boolean(),
@@ -27,7 +27,7 @@ export const imageQuery = Type.Object({
 
 export const imageReply = Type.Object({
   catalog_offering: Type.Object({ managed: Type.Boolean() }),
-  created_at: Type.String({ format: 'date-time' }),
+  created_at: when,
   crn: Type.String(),
   encryption: Type.Enum(['none', 'user_managed']),
   file: Type.Object({}),

@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import type { TProperties } from 'typebox'
 import { notYetFields } from './not-yet.ts'
 import {
+  closed,
   groupIdentity,
   groupReference,
   idIdentity,
@@ -13,12 +14,11 @@ import {
   reason,
   reference,
   text,
+  when,
 } from './schemas.ts'
 
-const closed = { additionalProperties: false } as const
 const name = Type.Optional(Type.String())
 const resource_group = Type.Optional(groupIdentity)
-const when = Type.String({ format: 'date-time' })
 const cidr = Type.String({ maxLength: 18 })
 const address = Type.String({ maxLength: 15 })
 

@@ -15,6 +15,7 @@ import {
   recordNotFound,
   removeOne,
   rename,
+  renameOne,
 } from './collections.ts'
 import { groupNames } from './groups.ts'
 import { nameOf } from './identity.ts'
@@ -136,11 +137,7 @@ export function makeNetworks(parts: VpcParts) {
     },
 
     async update(context: Context, id: string, body: Static<typeof vpcPatch>) {
-      const { grant, found } = await readOne(parts, context, collection, 'update', id)
-      if (body.name === undefined) return await view(context, found)
-      const name = checkName(body.name)
-      await database.transaction((tx) => rename(parts, tx, context, grant, { found, name, nameTakenCode }))
-      return await view(context, { ...found, name })
+      return await view(context, await renameOne(parts, context, collection, id, body))
     },
 
     async remove(context: Context, id: string): Promise<void> {

@@ -8,6 +8,11 @@ import { vpcPageMax } from '#base/limits.ts'
 const textLengthMax = 1024
 
 export const text = Type.String({ maxLength: textLengthMax })
+export const when = Type.String({ format: 'date-time' })
+
+/** For bodies: a field that the API does not have is refused, not passed over. */
+export const closed = { additionalProperties: false } as const
+
 export const reference = Type.Object({ href: Type.String(), name: Type.String() })
 export const groupReference = Type.Object({ href: Type.String(), id: Type.String(), name: Type.String() })
 

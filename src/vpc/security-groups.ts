@@ -16,6 +16,7 @@ import {
   referred,
   removeOne,
   rename,
+  renameOne,
 } from './collections.ts'
 import { groupNames, groupReference } from './groups.ts'
 import { idOf } from './identity.ts'
@@ -37,6 +38,7 @@ import {
   childrenOf,
   countRecords,
   deleteChildren,
+  parentsOf,
   recordsOfAccount,
   referredRecords,
   updateRecord,
@@ -56,12 +58,7 @@ export function makeSecurityGroups(parts: VpcParts) {
     const { baseUrl, caller } = context
     const { accountId } = caller
     const ids = groups.map(({ id }) => id)
-    const networks = await referredRecords(
-      reads,
-      'vpc',
-      accountId,
-      groups.map(({ parentId }) => parentId),
-    )
+    const networks = await parentsOf(reads, 'vpc', accountId, groups)
     const rules = await childrenOf(reads, 'security-group-rule', accountId, ids)
     const remotes = await remotesOf(accountId, rules)
     const members = await membersOf(accountId)
@@ -200,11 +197,7 @@ export function makeSecurityGroups(parts: VpcParts) {
     },
 
     async update(context: Context, id: string, body: Static<typeof securityGroupPatch>) {
-      const { grant, found } = await readOne(parts, context, collection, 'update', id)
-      const name = nameIn(body)
-      if (name === null) return await view(context, found)
-      await database.transaction((tx) => rename(parts, tx, context, grant, { found, name, nameTakenCode }))
-      return await view(context, { ...found, name })
+      return await view(context, await renameOne(parts, context, collection, id, body))
     },
 
     async remove(context: Context, id: string): Promise<void> {

@@ -5,7 +5,7 @@ import { rfc3339 } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import { sshKeysPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
-import { collections, insertNamed, leaveToMake, listPage, readOne, removeOne, rename } from './collections.ts'
+import { collections, insertNamed, leaveToMake, listPage, readOne, removeOne, renameOne } from './collections.ts'
 import { groupNames, groupReference } from './groups.ts'
 import { makeRegionalId, vpcCrn } from './ids.ts'
 import { checkName } from './names.ts'
@@ -92,11 +92,7 @@ export function makeSshKeys(parts: VpcParts) {
     },
 
     async update(context: Context, id: string, body: Static<typeof keyPatch>) {
-      const { grant, found } = await readOne(parts, context, collection, 'update', id)
-      if (body.name === undefined) return await view(context, found)
-      const name = checkName(body.name)
-      await database.transaction((tx) => rename(parts, tx, context, grant, { found, name, nameTakenCode }))
-      return await view(context, { ...found, name })
+      return await view(context, await renameOne(parts, context, collection, id, body))
     },
 
     async remove(context: Context, id: string): Promise<void> {

@@ -17,6 +17,7 @@ import {
   referred,
   removeOne,
   rename,
+  renameOne,
 } from './collections.ts'
 import { groupNames } from './groups.ts'
 import { idOf, nameOf } from './identity.ts'
@@ -32,7 +33,7 @@ import type { VpcParts } from './parts.ts'
 import type { Recorded } from './record.ts'
 import { checkZone } from './regions.ts'
 import { reserveAddress } from './reserve-address.ts'
-import { childrenOf, countRecords, referredRecords, updateRecord } from './tables-records.ts'
+import { childrenOf, countRecords, parentsOf, updateRecord } from './tables-records.ts'
 
 type Subnet = Recorded<'subnet'>
 
@@ -47,18 +48,9 @@ export function makeSubnets(parts: VpcParts) {
   async function views(context: Context, subnets: readonly Subnet[]) {
     const names = await groupNames(parts.resources, subnets)
     const { accountId } = context.caller
-    const networks = await referredRecords(
-      reads,
-      'vpc',
-      accountId,
-      subnets.map(({ parentId }) => parentId),
-    )
-    const addresses = await childrenOf(
-      reads,
-      'reserved-ip',
-      accountId,
-      subnets.map(({ id }) => id),
-    )
+    const networks = await parentsOf(reads, 'vpc', accountId, subnets)
+    const ids = subnets.map(({ id }) => id)
+    const addresses = await childrenOf(reads, 'reserved-ip', accountId, ids)
     const counts = Map.groupBy(addresses, ({ parentId }) => parentId)
     return subnets.flatMap((subnet) => {
       const network = networks.get(subnet.parentId)
@@ -138,11 +130,7 @@ export function makeSubnets(parts: VpcParts) {
 
     async update(context: Context, id: string, body: Static<typeof subnetPatch>) {
       refuseNotYet(body, subnetPrototypeNotYet)
-      const { grant, found } = await readOne(parts, context, collection, 'update', id)
-      if (body.name === undefined) return await view(context, found)
-      const name = checkName(body.name)
-      await database.transaction((tx) => rename(parts, tx, context, grant, { found, name, nameTakenCode }))
-      return await view(context, { ...found, name })
+      return await view(context, await renameOne(parts, context, collection, id, body))
     },
 
     async remove(context: Context, id: string): Promise<void> {

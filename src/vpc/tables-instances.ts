@@ -10,6 +10,7 @@ import { instanceIdText } from './ids.ts'
 import type { Instance, InstanceSettings } from './instance.ts'
 import { instanceAllowedIn } from './instance-state.ts'
 import type { InstanceAction } from './instance-state.ts'
+import { countIn, grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Place } from './targets.ts'
 
 type InstanceRow = Selectable<VpcTables['vpc_instance']>
@@ -69,9 +70,8 @@ export async function locateInstance(
 }
 
 function target(grant: Grant): { readonly accountId: string; readonly id: InstanceId } {
-  assert(grant.target.resource !== undefined, 'a grant on an instance names it')
-  assert(grant.target.resourceType === 'instance', 'a grant on an instance is about an instance')
-  return { accountId: grant.target.accountId, id: instanceIdText(grant.target.resource) }
+  const { accountId, id } = grantedOne(grant, 'instance')
+  return { accountId, id: instanceIdText(id) }
 }
 
 export async function readInstance(
@@ -85,34 +85,19 @@ export async function readInstance(
 }
 
 /** Those of the granted instances that are still there, in the grants' order. All grants are of one account. */
-export async function readInstances(reads: Reads, grants: readonly ReadInstance[]): Promise<Instance[]> {
-  const targets = grants.map(target)
-  const accountId = targets[0]?.accountId
-  if (accountId === undefined) return []
-  assert(
-    targets.every((one) => one.accountId === accountId),
-    'instances are read for one account at a time',
-  )
-  const ids = targets.map((one) => one.id)
-  const rows = await reads
-    .selectFrom('vpc_instance')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('id', 'in', ids)
-    .execute()
-  const found = new Map(rows.map((row) => [row.id, toInstance(row)]))
-  return ids.flatMap((id) => found.get(id) ?? [])
-}
+export const readInstances = (reads: Reads, grants: readonly ReadInstance[]): Promise<Instance[]> =>
+  readGranted(grants, 'instance', async (accountId, ids) => {
+    const rows = await reads
+      .selectFrom('vpc_instance')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .where('id', 'in', ids.map(instanceIdText))
+      .execute()
+    return rows.map(toInstance)
+  })
 
-export async function countInstances(tx: Tx, grant: CreateInstance, region: string): Promise<number> {
-  const row = await tx
-    .selectFrom('vpc_instance')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('account_id', '=', grant.target.accountId)
-    .where('region', '=', region)
-    .executeTakeFirst()
-  return Number(row?.count ?? 0)
-}
+export const countInstances = (tx: Tx, grant: CreateInstance, region: string): Promise<number> =>
+  countIn(tx, 'vpc_instance', { accountId: grant.target.accountId, region })
 
 /** False when the name is taken. */
 export async function insertInstance(tx: Tx, grant: CreateInstance, instance: Instance): Promise<boolean> {
@@ -189,17 +174,8 @@ export async function updateInstance(
   return row ? toInstance(row) : null
 }
 
-export async function isInstanceNameTaken(tx: Tx, instance: Instance, name: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('vpc_instance')
-    .select('id')
-    .where('account_id', '=', instance.accountId)
-    .where('region', '=', instance.region)
-    .where('name', '=', name)
-    .where('id', '!=', instance.id)
-    .executeTakeFirst()
-  return row !== undefined
-}
+export const isInstanceNameTaken = (tx: Tx, instance: Instance, name: string): Promise<boolean> =>
+  isNameTakenIn(tx, 'vpc_instance', instance, name)
 
 /** Null when the instance is in a status that does not allow the action. */
 export async function beginAction(

@@ -7,11 +7,12 @@ import type { Grant } from '#iam/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { RecordKind, VpcTables } from '#store/schema/vpc.ts'
 import type { Facts, Recorded } from './record.ts'
-import type { Place } from './targets.ts'
+import { readGranted } from './tables-granted.ts'
+import type { Kind, Place } from './targets.ts'
 
 type Row = Selectable<VpcTables['vpc_record']>
 
-const toRecorded = <Kind extends RecordKind>(row: Row, kind: Kind): Recorded<Kind> => ({
+const toRecorded = <K extends RecordKind>(row: Row, kind: K): Recorded<K> => ({
   id: row.id,
   kind,
   accountId: row.account_id,
@@ -22,7 +23,7 @@ const toRecorded = <Kind extends RecordKind>(row: Row, kind: Kind): Recorded<Kin
   crn: row.crn,
   resourceGroupId: row.resource_group_id,
   // Written by insertRecord below, which demands the facts of the kind.
-  facts: JSON.parse(row.facts) as Facts[Kind],
+  facts: JSON.parse(row.facts) as Facts[K],
   createdAt: row.created_at,
 })
 
@@ -56,40 +57,31 @@ export async function locateRecord(
   return (await located(reads, kind, at).where('id', '=', at.id).executeTakeFirst()) ?? null
 }
 
-function target(grant: Grant): { readonly accountId: string; readonly id: string } {
-  assert(grant.target.resource !== undefined, 'a grant on a thing names it')
-  return { accountId: grant.target.accountId, id: grant.target.resource }
-}
-
 /** Those of the granted things that are still there, in the grants' order. All grants are of one account. */
-export async function readRecords<Kind extends RecordKind>(
+export const readRecords = <K extends RecordKind & Kind>(
   reads: Reads,
-  kind: Kind,
+  kind: K,
   grants: readonly Grant[],
-): Promise<Recorded<Kind>[]> {
-  const [first] = grants
-  if (!first) return []
-  const { accountId } = target(first)
-  const ids = grants.map((grant) => target(grant).id)
-  const found = await referredRecords(reads, kind, accountId, ids)
-  return ids.flatMap((id) => found.get(id) ?? [])
-}
+): Promise<Recorded<K>[]> =>
+  readGranted(grants, kind, async (accountId, ids) => [
+    ...(await referredRecords(reads, kind, accountId, ids)).values(),
+  ])
 
-export async function readRecord<Kind extends RecordKind>(
+export async function readRecord<K extends RecordKind & Kind>(
   reads: Reads,
-  kind: Kind,
+  kind: K,
   grant: Grant,
-): Promise<Recorded<Kind> | null> {
+): Promise<Recorded<K> | null> {
   return (await readRecords(reads, kind, [grant]))[0] ?? null
 }
 
 /** What things that have been read by leave refer to: part of what they show of themselves. */
-export async function referredRecords<Kind extends RecordKind>(
+export async function referredRecords<K extends RecordKind>(
   reads: Reads,
-  kind: Kind,
+  kind: K,
   accountId: string,
   ids: readonly string[],
-): Promise<ReadonlyMap<string, Recorded<Kind>>> {
+): Promise<ReadonlyMap<string, Recorded<K>>> {
   if (ids.length === 0) return new Map()
   const rows = await reads
     .selectFrom('vpc_record')
@@ -101,13 +93,27 @@ export async function referredRecords<Kind extends RecordKind>(
   return new Map(rows.map((row) => [row.id, toRecorded(row, kind)]))
 }
 
-/** The children of things that have been read by leave, oldest first. */
-export async function childrenOf<Kind extends RecordKind>(
+/** What things that have been read by leave lie in. */
+export const parentsOf = <K extends RecordKind>(
   reads: Reads,
-  kind: Kind,
+  kind: K,
+  accountId: string,
+  things: readonly Pick<Recorded, 'parentId'>[],
+): Promise<ReadonlyMap<string, Recorded<K>>> =>
+  referredRecords(
+    reads,
+    kind,
+    accountId,
+    things.map(({ parentId }) => parentId),
+  )
+
+/** The children of things that have been read by leave, oldest first. */
+export async function childrenOf<K extends RecordKind>(
+  reads: Reads,
+  kind: K,
   accountId: string,
   parentIds: readonly string[],
-): Promise<Recorded<Kind>[]> {
+): Promise<Recorded<K>[]> {
   if (parentIds.length === 0) return []
   const rows = await reads
     .selectFrom('vpc_record')
@@ -122,11 +128,11 @@ export async function childrenOf<Kind extends RecordKind>(
 }
 
 /** All of the kind that the account has in the region; for kinds of which there cannot be many. */
-export async function recordsOfAccount<Kind extends RecordKind>(
+export async function recordsOfAccount<K extends RecordKind>(
   reads: Reads,
-  kind: Kind,
+  kind: K,
   at: { readonly accountId: string; readonly region: string },
-): Promise<Recorded<Kind>[]> {
+): Promise<Recorded<K>[]> {
   const rows = await reads
     .selectFrom('vpc_record')
     .selectAll()
@@ -191,11 +197,11 @@ export async function isRecordNameTaken(tx: Tx, recorded: Recorded, name: string
   return row !== undefined
 }
 
-export async function updateRecord<Kind extends RecordKind>(
+export async function updateRecord<K extends RecordKind>(
   tx: Tx,
   grant: Grant,
-  recorded: Recorded<Kind>,
-  change: { readonly name?: string; readonly facts?: Facts[Kind] },
+  recorded: Recorded<K>,
+  change: { readonly name?: string; readonly facts?: Facts[K] },
 ): Promise<void> {
   await tx
     .updateTable('vpc_record')
@@ -234,11 +240,11 @@ export async function recordsOfInstance(reads: Reads, instanceId: string): Promi
   return rows.map((row) => toRecorded(row, 'network-interface'))
 }
 
-export async function readRecordForWork<Kind extends RecordKind>(
+export async function readRecordForWork<K extends RecordKind>(
   reads: Reads,
-  kind: Kind,
+  kind: K,
   id: string,
-): Promise<Recorded<Kind> | null> {
+): Promise<Recorded<K> | null> {
   const row = await reads.selectFrom('vpc_record').selectAll().where('id', '=', id).executeTakeFirst()
   return row ? toRecorded(row, kind) : null
 }
@@ -247,11 +253,7 @@ export async function removeRecords(tx: Tx, ids: readonly string[]): Promise<voi
   if (ids.length > 0) await tx.deleteFrom('vpc_record').where('id', 'in', ids).execute()
 }
 
-export async function writeFacts<Kind extends RecordKind>(
-  tx: Tx,
-  recorded: Recorded<Kind>,
-  facts: Facts[Kind],
-): Promise<void> {
+export async function writeFacts<K extends RecordKind>(tx: Tx, recorded: Recorded<K>, facts: Facts[K]): Promise<void> {
   await tx
     .updateTable('vpc_record')
     .set({ facts: JSON.stringify(facts) })

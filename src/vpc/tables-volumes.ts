@@ -9,6 +9,7 @@ import type { WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VpcTables } from '#store/schema/vpc.ts'
 import { volumeIdText } from './ids.ts'
+import { countIn, grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Place } from './targets.ts'
 import type { AllowedUse, Volume } from './volume.ts'
 import { hiddenPhases, keyedPhases, servingStandings } from './volume-state.ts'
@@ -100,9 +101,8 @@ export async function locateVolume(
 
 /** The volume that a grant is about. */
 function target(grant: Grant): { readonly accountId: string; readonly id: VolumeId } {
-  assert(grant.target.resource !== undefined, 'a grant on a volume names it')
-  assert(grant.target.resourceType === 'volume', 'a grant on a volume is about a volume')
-  return { accountId: grant.target.accountId, id: volumeIdText(grant.target.resource) }
+  const { accountId, id } = grantedOne(grant, 'volume')
+  return { accountId, id: volumeIdText(id) }
 }
 
 export async function readVolume(
@@ -122,41 +122,25 @@ export async function readVolume(
 }
 
 /** Those of the granted volumes that are still there, in the grants' order. All grants are of one account. */
-export async function readVolumes(reads: Reads, grants: readonly ReadVolume[]): Promise<Volume[]> {
-  const targets = grants.map(target)
-  const accountId = targets[0]?.accountId
-  if (accountId === undefined) return []
-  assert(
-    targets.every((one) => one.accountId === accountId),
-    'volumes are read for one account at a time',
-  )
-  const ids = targets.map((one) => one.id)
-  const rows = await reads
-    .selectFrom('vpc_volume')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('id', 'in', ids)
-    .where('phase', 'not in', hiddenPhases)
-    .where('made_for', 'is', null)
-    .execute()
-  const found = new Map(rows.map((row) => [row.id, toVolume(row)]))
-  return ids.flatMap((id) => found.get(id) ?? [])
-}
+export const readVolumes = (reads: Reads, grants: readonly ReadVolume[]): Promise<Volume[]> =>
+  readGranted(grants, 'volume', async (accountId, ids) => {
+    const rows = await reads
+      .selectFrom('vpc_volume')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .where('id', 'in', ids.map(volumeIdText))
+      .where('phase', 'not in', hiddenPhases)
+      .where('made_for', 'is', null)
+      .execute()
+    return rows.map(toVolume)
+  })
 
 export type CreateVolume = Grant<'is.volume.volume.create'>
 export type UpdateVolume = Grant<'is.volume.volume.update'>
 export type DeleteVolume = Grant<'is.volume.volume.delete'>
 
-/** How many volumes count toward the account's quota: all that have a row. */
-export async function countVolumes(tx: Tx, grant: CreateVolume, region: string): Promise<number> {
-  const row = await tx
-    .selectFrom('vpc_volume')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('account_id', '=', grant.target.accountId)
-    .where('region', '=', region)
-    .executeTakeFirst()
-  return Number(row?.count ?? 0)
-}
+export const countVolumes = (tx: Tx, grant: CreateVolume, region: string): Promise<number> =>
+  countIn(tx, 'vpc_volume', { accountId: grant.target.accountId, region })
 
 /** False when the name is taken: the unique index decides, so of two at once exactly one is inserted. */
 export async function insertVolume(tx: Tx, grant: CreateVolume, volume: Volume): Promise<boolean> {
@@ -277,19 +261,8 @@ export async function updateVolume(
   return row ? toVolume(row) : null
 }
 
-/** Whether another volume of the account has the name; inside the transaction that is going to give it. */
-export async function isNameTaken(tx: Tx, grant: UpdateVolume, region: string, name: string): Promise<boolean> {
-  const { accountId, id } = target(grant)
-  const row = await tx
-    .selectFrom('vpc_volume')
-    .select('id')
-    .where('account_id', '=', accountId)
-    .where('region', '=', region)
-    .where('name', '=', name)
-    .where('id', '!=', id)
-    .executeTakeFirst()
-  return row !== undefined
-}
+export const isNameTaken = (tx: Tx, grant: UpdateVolume, region: string, name: string): Promise<boolean> =>
+  isNameTakenIn(tx, 'vpc_volume', { ...target(grant), region }, name)
 
 /** As volume-state.ts has it: at rest, or under a key that does not open, whatever was going on. */
 const mayBeDeleted = ({ eb, or, and }: ExpressionBuilder<VpcTables, 'vpc_volume'>) =>

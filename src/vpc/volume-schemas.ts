@@ -3,6 +3,7 @@
 import { Type } from 'typebox'
 import { notYetFields } from './not-yet.ts'
 import {
+  closed,
   groupIdentity,
   groupReference,
   idIdentity,
@@ -12,11 +13,10 @@ import {
   reason,
   reference,
   text,
+  when,
 } from './schemas.ts'
 
 export const volumePrototypeNotYet = ['source_snapshot'] as const
-
-const closed = { additionalProperties: false } as const
 
 /** Longest text of an expression; VPC API, "VolumeAllowedUse". */
 const expression = Type.Optional(Type.String({ maxLength: 500 }))
@@ -90,7 +90,7 @@ export const volumeReply = Type.Object({
   bandwidth: Type.Integer(),
   busy: Type.Boolean(),
   capacity: Type.Integer(),
-  created_at: Type.String({ format: 'date-time' }),
+  created_at: when,
   crn: Type.String(),
   encryption: Type.Enum(['provider_managed', 'user_managed']),
   encryption_key: Type.Optional(Type.Object({ crn: Type.String() })),
