@@ -228,6 +228,10 @@ export const diskCallMsMax = 10 * second
 /** VPC API, "Pagination". */
 export const vpcPageDefault = 50
 export const vpcPageMax = 100
+/** Rows that a listing looks at in one go where policies have patterns: a few milliseconds of one request. */
+export const vpcScanPage = 500
+/** Resources and groups that one statement may name; SQLite's own bound on values is 32,766. */
+export const vpcScopePartsMax = 10_000
 /** VPC, "Quotas": volumes per account and region. */
 export const volumesPerAccountMax = 300
 /** VPC, "Quotas": data volumes per instance. */

@@ -43,16 +43,20 @@ export interface Request {
 export function decide(policies: readonly PolicyFacts[], roles: RoleActions, request: Request): Decision {
   if (!isPossible(request)) return { permitted: false }
   for (const policy of policies) {
-    if (!policy.roles.some((role) => roles.get(role)?.has(request.action))) continue
-    if (!isBounded(policy)) continue
-    if (!policy.subject.every((condition) => holds(condition, request.subject.get(condition.name)))) continue
+    if (!permitsAction(policy, roles, request)) continue
     if (!policy.resource.every((condition) => holds(condition, request.resource.get(condition.name)))) continue
-    if (!(policy.tags ?? []).every((tag) => holdsTag(tag, request.tags ?? []))) continue
     if (policy.rule && !meetsRule(policy.rule, request)) continue
     return { permitted: true, policyId: policy.id }
   }
   return { permitted: false }
 }
+
+/** Whether the policy permits this subject this action on anything that has these tags. */
+export const permitsAction = (policy: PolicyFacts, roles: RoleActions, { subject, action, tags }: Request): boolean =>
+  policy.roles.some((role) => roles.get(role)?.has(action)) &&
+  isBounded(policy) &&
+  policy.subject.every((condition) => holds(condition, subject.get(condition.name))) &&
+  (policy.tags ?? []).every((tag) => holdsTag(tag, tags ?? []))
 
 /** Some things no policy can permit: an action on another service's resource, a service's own action by a person. */
 export function isPossible({ subject, action, resource }: Request): boolean {

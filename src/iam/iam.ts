@@ -19,14 +19,15 @@ import { makeGroupMembers } from './group-members.ts'
 import type { GroupMembers } from './group-members.ts'
 import { makeIdentities } from './identities.ts'
 import type { Identities } from './identities.ts'
+import { makeListing } from './listing.ts'
 import { makePermissions } from './permissions.ts'
 import { makePolicies } from './policies.ts'
 import type { Policies } from './policies.ts'
 import { makePolicyRights } from './policy-rights.ts'
-import type { IamPort } from './port.ts'
+import type { IamPort, ListingPort } from './port.ts'
 
 export interface Iam extends Identities {
-  readonly port: IamPort
+  readonly port: IamPort & ListingPort
   readonly policies: Policies
   readonly customRoles: CustomRoles
   readonly accessGroups: AccessGroups
@@ -53,10 +54,11 @@ export async function makeIam(parts: {
   const identities = await makeIdentities({ ...parts, permissions })
   const access = { ...parts, permissions }
   const policies = makePolicies({ ...parts, records, rights: makePolicyRights(parts) })
-  const port: IamPort = {
+  const port: IamPort & ListingPort = {
     authorize: permissions.authorize,
     decide: permissions.decide,
     explain: permissions.explain,
+    ...makeListing({ ...parts, permissions, records }),
     authenticate: (token, remoteAddress) => identities.tokens.authenticate(token, remoteAddress),
     hasAccount: (accountId) => identities.accounts.hasAccount(accountId),
   }

@@ -14,6 +14,7 @@ import type { Request } from './decide.ts'
 import type { DecisionRecords } from './decision-records.ts'
 import { explain, gatedExplanation, gatedRefusal, refusal } from './explain.ts'
 import { findPolicies } from './holdings.ts'
+import type { Found } from './holdings.ts'
 import { nearestPolicy } from './nearest.ts'
 import { resourceKeys } from './policy-keys.ts'
 import { makeGrant } from './port.ts'
@@ -33,6 +34,12 @@ export interface Permissions extends Pick<IamPort, 'authorize' | 'decide' | 'exp
   ): Promise<
     { readonly permitted: true; readonly policyId: string } | { readonly permitted: false; readonly fault: Fault }
   >
+  /** All that the subject has been given in the account, and whether anything there stands in the way of its action. */
+  survey(
+    subject: Subject,
+    action: string,
+    target: Target,
+  ): Promise<{ readonly found: Found; readonly isBarred: boolean }>
 }
 
 interface Parts {
@@ -61,6 +68,9 @@ export function makePermissions(parts: Parts): Permissions {
     if (record && decision.policyId !== providerPolicyId) records.permitted(decision.policyId)
     return { decision, bar: null }
   }
+
+  const everythingGiven = (subject: Subject, accountId: string): Promise<Found> =>
+    findPolicies(database.reads, subject, { accountId, resources: null, until: until() })
 
   async function decideByPolicies(subject: Subject, action: string, target: Target): Promise<Decision> {
     if (isProviderRight(subject, action, target)) return { permitted: true, policyId: providerPolicyId }
@@ -131,8 +141,7 @@ export function makePermissions(parts: Parts): Permissions {
     target: Target,
   ): Promise<Explanation['nearestPolicy'] | null> {
     if (subject.accountId !== target.accountId) return null
-    const asked = { accountId: target.accountId, resources: null, until: until() }
-    const { policies, roles, subject: attributes } = await findPolicies(database.reads, subject, asked)
+    const { policies, roles, subject: attributes } = await everythingGiven(subject, target.accountId)
     const request = requestOf(attributes, action, target, clock.now())
     return nearestPolicy(policies.slice(0, nearestPoliciesMax), roles, request)
   }
@@ -156,12 +165,17 @@ export function makePermissions(parts: Parts): Permissions {
       return decision.permitted ? decision : { permitted: false, fault: await refused(subject, action, target, bar) }
     },
 
+    async survey(subject, action, target) {
+      const found = await everythingGiven(subject, target.accountId)
+      return { found, isBarred: (await barOf(subject, action, target, true)) !== null }
+    },
+
     explain: (subject, action, target) => explain(subject, action, target),
   }
   return permissions
 }
 
-const requestOf = (subject: Request['subject'], action: string, target: Target, now: number): Request => ({
+export const requestOf = (subject: Request['subject'], action: string, target: Target, now: number): Request => ({
   subject,
   action,
   resource: resourceAttributes(target),

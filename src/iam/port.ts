@@ -92,6 +92,37 @@ export interface IamPort {
   hasAccount(accountId: string): Promise<boolean>
 }
 
+/** Part of a collection: the resources that are among those named, or all of them where none is named. */
+export interface ScopePart {
+  readonly policyId: string
+  readonly resources?: readonly string[]
+  readonly resourceGroupIds?: readonly string[]
+}
+
+/**
+ * What somebody may do something to in a collection: everything; these parts and nothing else (an empty list is nothing);
+ * or what only each resource can be asked about.
+ */
+export type Scope<Action extends string = string> =
+  | { readonly of: 'whole'; readonly grant: Grant<Action> }
+  | { readonly of: 'parts'; readonly parts: readonly ScopePart[] }
+  | { readonly of: 'each' }
+
+/** For listings, so that a page costs its own rows and not the account's. */
+export interface ListingPort {
+  /**
+   * `collection` names neither resource nor resource group. Throws Fault 'forbidden' where no policy permits any of it; with
+   * one that does, a collection may turn out to be empty.
+   */
+  scope<Action extends string>(subject: Subject, action: Action, collection: Target): Promise<Scope<Action>>
+  /** As authorize() of each, at one moment, with null for no. All of them are of one collection. */
+  grants<Action extends string>(
+    subject: Subject,
+    action: Action,
+    targets: readonly Target[],
+  ): Promise<readonly (Grant<Action> | null)[]>
+}
+
 /** Who runs the server: nobody of any account, and known by a credential of its own. */
 export interface OperatorPort {
   /** Throws Fault 'unauthenticated' for any token but the operator's, 'over_limit' for who guesses. */

@@ -7,23 +7,26 @@ import type { Context, Grant } from '#iam/port.ts'
 import type { Tx } from '#store/database.ts'
 import type { RecordKind } from '#store/schema/vpc.ts'
 import { groupForNew } from './groups.ts'
+import { listPage } from './listing.ts'
 import { checkName, makeName, nameDrawsMax } from './names.ts'
-import { pageLinks, pageOf } from './page.ts'
+import { pageLinks } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
 import type { Recorded } from './record.ts'
 import {
+  countListedRecords,
   deleteRecord,
   insertRecord,
   isRecordNameTaken,
   locateRecord,
-  locateRecords,
+  pageOfRecords,
   readRecord,
   readRecords,
   updateRecord,
 } from './tables-records.ts'
-import type { LocatedRecord } from './tables-records.ts'
-import { grantsFor, newTarget, targetOf, visibleOf } from './targets.ts'
+import type { RecordFilter } from './tables-records.ts'
+import type { Selection, Within } from './tables-pages.ts'
+import { newTarget, targetOf } from './targets.ts'
 import type { Kind } from './targets.ts'
 
 export interface Collection<K extends RecordKind & Kind> {
@@ -137,23 +140,25 @@ export async function leaveToMake<K extends RecordKind & Kind>(
 }
 
 /** One page of what the caller may see: the things, and everything about the page but them. */
-export async function listPage<K extends RecordKind & Kind>(
+export async function listRecords<K extends RecordKind & Kind>(
   parts: VpcParts,
   context: Context,
-  collection: Collection<K>,
+  { kind, action, plural }: Collection<K>,
   query: PageRequest & Readonly<Record<string, unknown>>,
-  matches: (located: LocatedRecord) => boolean,
+  filter: RecordFilter = {},
 ) {
-  const { caller, baseUrl } = context
-  const { kind, plural } = collection
   const { reads } = parts.database
-  const action = `${collection.action}.list`
-  const all = await locateRecords(reads, kind, { accountId: caller.accountId, region: parts.region })
-  const visible = await visibleOf(parts.iam, { caller, action, kind, region: parts.region }, all.filter(matches))
-  const page = pageOf(visible, query)
-  const items = await readRecords(reads, kind, await grantsFor(parts.iam, caller, action, kind, page.items))
+  const at = { accountId: context.caller.accountId, region: parts.region }
+  const listed = {
+    kind,
+    action: `${action}.list`,
+    locate: (selection: Selection) => pageOfRecords(reads, kind, at, filter, selection),
+    count: (within: Within) => countListedRecords(reads, kind, at, filter, within),
+  }
+  const { page, leave } = await listPage(parts, context, listed, query)
   const { version: _version, generation: _generation, ...filters } = query
-  return { items, links: pageLinks(page, `${baseUrl}/v1/${plural}`, filters) }
+  const items = await readRecords(reads, kind, leave)
+  return { items, links: pageLinks(page, `${context.baseUrl}/v1/${plural}`, filters) }
 }
 
 /** Writes it down under the name that was asked for, or under one that is drawn until it is free. */

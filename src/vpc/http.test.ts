@@ -205,6 +205,7 @@ test('lists leave out what the caller may not see, and refuse a caller who may s
   )
   assert.equal(list.body.total_count, 1)
   world.iam.denies = () => true
+  world.iam.hasNoPolicy = true
   assert.deepEqual(errorOf(await world.call('GET', '/v1/volumes')), [403, 'not_authorized', undefined])
   assert.equal((await world.call('GET', `/v1/volumes/${seen.id}`)).status, 403)
 })

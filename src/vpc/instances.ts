@@ -20,8 +20,9 @@ import type { actionPrototype, instancePatch, instancePrototype, instanceQuery }
 import { instanceAllowedIn } from './instance-state.ts'
 import { checkName } from './names.ts'
 import { networkAttachmentView, nicView } from './network-reply.ts'
+import { listPage } from './listing.ts'
 import { refuseNotYet } from './not-yet.ts'
-import { pageLinks, pageOf } from './page.ts'
+import { pageLinks } from './page.ts'
 import type { VpcParts } from './parts.ts'
 import { finishInstance } from './reconcile-exports.ts'
 import { proceedInstance } from './reconcile-instances.ts'
@@ -29,8 +30,9 @@ import { keyReference } from './ssh-keys.ts'
 import { readAttachments, requestDetach } from './tables-attachments.ts'
 import {
   beginAction,
+  countListedInstances,
   isInstanceNameTaken,
-  locateInstances,
+  pageOfInstances,
   readInstance,
   readInstances,
   requestInstanceDeletion,
@@ -38,12 +40,12 @@ import {
 } from './tables-instances.ts'
 import type { InstancePatch, ReadInstance, UpdateInstance } from './tables-instances.ts'
 import { referredRecords } from './tables-records.ts'
-import { grantsFor, visibleOf } from './targets.ts'
+import type { Selection, Within } from './tables-pages.ts'
 
 export type Instances = ReturnType<typeof makeInstances>
 
 export function makeInstances(parts: VpcParts) {
-  const { database, iam, outbox, region } = parts
+  const { database, outbox, region } = parts
   const { reads } = database
 
   async function views(context: Context, instances: readonly Instance[]) {
@@ -78,23 +80,23 @@ export function makeInstances(parts: VpcParts) {
     },
 
     async list(context: Context, query: Static<typeof instanceQuery>) {
-      const { caller } = context
-      const action = 'is.instance.instance.list'
-      const group = query['resource_group.id']
-      const vpc = query['vpc.id'] ?? query['vpc.crn']?.split(':').at(-1)
-      const matching = (await locateInstances(reads, caller.accountId, region)).filter(
-        (instance) =>
-          (query.name === undefined || instance.name === query.name) &&
-          (group === undefined || instance.resourceGroupId === group) &&
-          (vpc === undefined || instance.vpcId === vpc),
-      )
-      const visible = await visibleOf(iam, { caller, action, kind: 'instance', region }, matching)
-      const page = pageOf(visible, query)
-      const grants = await grantsFor(iam, caller, action, 'instance', page.items)
+      const at = { accountId: context.caller.accountId, region }
+      const filter = {
+        name: query.name,
+        resourceGroupId: query['resource_group.id'],
+        vpcId: query['vpc.id'] ?? query['vpc.crn']?.split(':').at(-1),
+      }
+      const listed = {
+        kind: 'instance',
+        action: 'is.instance.instance.list',
+        locate: (selection: Selection) => pageOfInstances(reads, at, filter, selection),
+        count: (within: Within) => countListedInstances(reads, at, filter, within),
+      } as const
+      const { page, leave } = await listPage(parts, context, listed, query)
       const { version: _version, generation: _generation, ...filters } = query
       return {
         ...pageLinks(page, `${context.baseUrl}/v1/instances`, filters),
-        instances: await views(context, await readInstances(reads, grants)),
+        instances: await views(context, await readInstances(reads, leave)),
       }
     },
 

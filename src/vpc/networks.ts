@@ -10,7 +10,7 @@ import {
   collections,
   insertNamed,
   leaveToMake,
-  listPage,
+  listRecords,
   readOne,
   recordNotFound,
   removeOne,
@@ -119,17 +119,13 @@ export function makeNetworks(parts: VpcParts) {
     },
 
     async list(context: Context, query: Static<typeof vpcQuery>) {
-      const group = query['resource_group.id']
-      const { items, links } = await listPage(
-        parts,
-        context,
-        collection,
-        query,
-        ({ name, resourceGroupId }) =>
-          (query.name === undefined || name === query.name) && (group === undefined || resourceGroupId === group),
-      )
-      const shown = items.filter((item) => query.classic_access !== true || item.facts.classicAccess)
-      return { ...links, vpcs: await views(context, shown) }
+      const { items, links } = await listRecords(parts, context, collection, query, {
+        name: query.name,
+        resourceGroupId: query['resource_group.id'],
+        // None has access to classic infrastructure.
+        hasNone: query.classic_access === true ? true : undefined,
+      })
+      return { ...links, vpcs: await views(context, items) }
     },
 
     async get(context: Context, id: string) {

@@ -23,19 +23,31 @@ export interface PageRequest {
   readonly limit?: number | undefined
 }
 
-/** `items` may be in any order; all of them count toward the total. */
-export function pageOf<Item extends Position>(items: readonly Item[], request: PageRequest): Page<Item> {
-  const limit = request.limit ?? vpcPageDefault
-  const after = request.start === undefined ? null : parseToken(request.start)
-  const ordered = items.toSorted(newestFirst)
-  const rest = after ? ordered.filter((item) => newestFirst(item, after) > 0) : ordered
-  const page = rest.slice(0, limit)
-  const last = page.at(-1)
-  const next = last && rest.length > page.length ? makeToken(last) : null
-  return { items: page, limit, totalCount: items.length, next }
+/** What a request asks for: so many, from after that place on. */
+export function parsePage({ start, limit }: PageRequest): { readonly after: Position | null; readonly limit: number } {
+  return { after: start === undefined ? null : parseToken(start), limit: limit ?? vpcPageDefault }
 }
 
-const newestFirst = (a: Position, b: Position): number =>
+/** Of a short collection, whole and in any order; a long one is read by its pages (listing.ts). */
+export function pageOf<Item extends Position>(items: readonly Item[], request: PageRequest): Page<Item> {
+  const { after, limit } = parsePage(request)
+  const ordered = items.toSorted(newestFirst)
+  const rest = after ? ordered.filter((item) => newestFirst(item, after) > 0) : ordered
+  return cut(rest, { limit, totalCount: items.length })
+}
+
+/** The page that begins with these, of which there is one too many unless it is the last. */
+export function cut<Item extends Position>(
+  items: readonly Item[],
+  { limit, totalCount }: { readonly limit: number; readonly totalCount: number },
+): Page<Item> {
+  const page = items.slice(0, limit)
+  const last = page.at(-1)
+  return { items: page, limit, totalCount, next: last && items.length > limit ? makeToken(last) : null }
+}
+
+/** Less than nothing when `a` comes first. */
+export const newestFirst = (a: Position, b: Position): number =>
   b.createdAt - a.createdAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
 
 const makeToken = ({ createdAt, id }: Position): string => Buffer.from(`${createdAt}.${id}`).toString('base64url')

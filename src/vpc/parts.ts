@@ -6,7 +6,7 @@ import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import type { DiskPort } from '#disk/port.ts'
 import type { Outbox } from '#events/outbox.ts'
-import type { IamPort } from '#iam/port.ts'
+import type { IamPort, ListingPort } from '#iam/port.ts'
 import type { KmsPort } from '#kms/port.ts'
 import type { ResourcesPort } from '#resources/port.ts'
 import type { Database } from '#store/database.ts'
@@ -19,7 +19,7 @@ export interface VpcParts {
   readonly log: Log
   /** The one region that this installation is. */
   readonly region: string
-  readonly iam: IamPort
+  readonly iam: IamPort & ListingPort
   readonly kms: KmsPort
   readonly disk: DiskPort
   readonly resources: ResourcesPort

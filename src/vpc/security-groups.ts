@@ -10,7 +10,7 @@ import {
   collections,
   insertNamed,
   leaveToMake,
-  listPage,
+  listRecords,
   readOne,
   recordNotFound,
   referred,
@@ -175,15 +175,10 @@ export function makeSecurityGroups(parts: VpcParts) {
     },
 
     async list(context: Context, query: Static<typeof securityGroupQuery>) {
-      const [network, group] = [query['vpc.id'], query['resource_group.id']]
-      const { items, links } = await listPage(
-        parts,
-        context,
-        collection,
-        query,
-        ({ parentId, resourceGroupId }) =>
-          (network === undefined || parentId === network) && (group === undefined || resourceGroupId === group),
-      )
+      const { items, links } = await listRecords(parts, context, collection, query, {
+        resourceGroupId: query['resource_group.id'],
+        parentId: query['vpc.id'],
+      })
       return { ...links, security_groups: await views(context, items) }
     },
 

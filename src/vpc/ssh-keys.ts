@@ -5,7 +5,7 @@ import { rfc3339 } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import { sshKeysPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
-import { collections, insertNamed, leaveToMake, listPage, readOne, removeOne, renameOne } from './collections.ts'
+import { collections, insertNamed, leaveToMake, listRecords, readOne, removeOne, renameOne } from './collections.ts'
 import { groupNames, groupReference } from './groups.ts'
 import { makeRegionalId, vpcCrn } from './ids.ts'
 import { checkName } from './names.ts'
@@ -83,7 +83,7 @@ export function makeSshKeys(parts: VpcParts) {
     },
 
     async list(context: Context, query: PageRequest & Readonly<Record<string, unknown>>) {
-      const { items, links } = await listPage(parts, context, collection, query, () => true)
+      const { items, links } = await listRecords(parts, context, collection, query)
       return { ...links, keys: await views(context, items) }
     },
 

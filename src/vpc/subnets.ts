@@ -11,7 +11,7 @@ import {
   collections,
   insertNamed,
   leaveToMake,
-  listPage,
+  listRecords,
   readOne,
   recordNotFound,
   referred,
@@ -103,25 +103,13 @@ export function makeSubnets(parts: VpcParts) {
     },
 
     async list(context: Context, query: Static<typeof subnetQuery>) {
-      const [network, group] = [query['vpc.id'], query['resource_group.id']]
-      const { items, links } = await listPage(
-        parts,
-        context,
-        collection,
-        query,
-        ({ parentId, resourceGroupId, name }) =>
-          (network === undefined || parentId === network) &&
-          (group === undefined || resourceGroupId === group) &&
-          (query.name === undefined || name === query.name),
-      )
-      const zone = query['zone.name']
-      return {
-        ...links,
-        subnets: await views(
-          context,
-          items.filter(({ facts }) => zone === undefined || facts.zone === zone),
-        ),
-      }
+      const { items, links } = await listRecords(parts, context, collection, query, {
+        name: query.name,
+        resourceGroupId: query['resource_group.id'],
+        parentId: query['vpc.id'],
+        zone: query['zone.name'],
+      })
+      return { ...links, subnets: await views(context, items) }
     },
 
     async get(context: Context, id: string) {

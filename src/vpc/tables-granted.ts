@@ -14,22 +14,37 @@ export function grantedOne(grant: Grant, kind: Kind): { readonly accountId: stri
   return { accountId, id: resource }
 }
 
-/** Those of the granted things that are still there, in the grants' order. All grants are of one account. */
+/** Leave for several things of a kind: for each by its name, or for the collection in which they lie. */
+export type Leave<Action extends string = string> =
+  | readonly Grant<Action>[]
+  | { readonly collection: Grant<Action>; readonly ids: readonly string[] }
+
+/** Those of the granted things that are still there, in the order of the leave. All of it is of one account. */
 export async function readGranted<Found extends { readonly id: string }>(
-  grants: readonly Grant[],
+  leave: Leave,
   kind: Kind,
   read: (accountId: string, ids: readonly string[]) => Promise<readonly Found[]>,
 ): Promise<Found[]> {
-  const targets = grants.map((grant) => grantedOne(grant, kind))
-  const accountId = targets[0]?.accountId
-  if (accountId === undefined) return []
+  const { accountId, ids } = namesOf(leave, kind)
+  if (ids.length === 0) return []
+  const found = new Map((await read(accountId, ids)).map((one) => [one.id, one]))
+  return ids.flatMap((id) => found.get(id) ?? [])
+}
+
+function namesOf(leave: Leave, kind: Kind): { readonly accountId: string; readonly ids: readonly string[] } {
+  if ('collection' in leave) {
+    const { accountId, resource, resourceGroupId, resourceType } = leave.collection.target
+    assert(resourceType === kind, `a grant on all of kind ${kind} is about them`)
+    assert(resource === undefined && resourceGroupId === undefined, 'a grant on a collection is for all of it')
+    return { accountId, ids: leave.ids }
+  }
+  const targets = leave.map((grant) => grantedOne(grant, kind))
+  const accountId = targets[0]?.accountId ?? ''
   assert(
     targets.every((one) => one.accountId === accountId),
     `things of kind ${kind} are read for one account at a time`,
   )
-  const ids = targets.map((one) => one.id)
-  const found = new Map((await read(accountId, ids)).map((one) => [one.id, one]))
-  return ids.flatMap((id) => found.get(id) ?? [])
+  return { accountId, ids: targets.map((one) => one.id) }
 }
 
 /** Tables whose rows have an account, a region, and a name that is unique within them. */
@@ -40,11 +55,20 @@ interface Place {
   readonly region: string
 }
 
-/** How many rows count toward the account's quota: all that there are, whatever becomes of them. */
-export async function countIn(reads: Reads, table: NamedTable, { accountId, region }: Place): Promise<number> {
+/**
+ * How many rows there are: all of them count toward the account's quota; `listed` without those that readers do not see.
+ * Kept by the tables' triggers.
+ */
+export async function countIn(
+  reads: Reads,
+  table: NamedTable,
+  { accountId, region }: Place,
+  which: 'all' | 'listed',
+): Promise<number> {
   const row = await reads
-    .selectFrom(table)
-    .select((e) => e.fn.countAll<number>().as('count'))
+    .selectFrom('vpc_count')
+    .select((e) => e.fn.sum<number | null>(which === 'all' ? 'all_rows' : 'listed_rows').as('count'))
+    .where('of_table', '=', table)
     .where('account_id', '=', accountId)
     .where('region', '=', region)
     .executeTakeFirst()

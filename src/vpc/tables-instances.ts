@@ -10,7 +10,11 @@ import { instanceIdText } from './ids.ts'
 import type { Instance, InstanceSettings } from './instance.ts'
 import { instanceAllowedIn } from './instance-state.ts'
 import type { InstanceAction } from './instance-state.ts'
+import type { Position } from './page.ts'
 import { countIn, grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
+import type { Leave } from './tables-granted.ts'
+import { countRows, inOrder, placeColumns } from './tables-pages.ts'
+import type { At, Selection, Within } from './tables-pages.ts'
 import type { Place } from './targets.ts'
 
 type InstanceRow = Selectable<VpcTables['vpc_instance']>
@@ -38,35 +42,56 @@ const toInstance = (row: InstanceRow): Instance => ({
   createdAt: row.created_at,
 })
 
-/** Where an instance lies and what listings filter by. */
-export interface LocatedInstance extends Place {
+export interface LocatedInstance extends Place, Position {
   readonly id: InstanceId
-  readonly createdAt: number
-  readonly name: string
-  readonly vpcId: string | null
 }
 
 /** An instance that is being made is nobody's to see: its volumes may yet turn out to have no key. */
 const hiddenStatus = 'assembling' as const
 
-const located = (reads: Reads, accountId: string, region: string) =>
+const listed = (reads: Reads, { accountId, region }: At) =>
   reads
     .selectFrom('vpc_instance')
-    .select(['id', 'account_id as accountId', 'region', 'resource_group_id as resourceGroupId'])
-    .select(['created_at as createdAt', 'name', 'vpc_id as vpcId'])
     .where('status', '!=', hiddenStatus)
     .where('account_id', '=', accountId)
     .where('region', '=', region)
 
-export const locateInstances = (reads: Reads, accountId: string, region: string): Promise<LocatedInstance[]> =>
-  located(reads, accountId, region).execute()
+/** What lists are asked for. */
+export interface InstanceFilter {
+  readonly name?: string | undefined
+  readonly resourceGroupId?: string | undefined
+  readonly vpcId?: string | undefined
+}
+
+function filtered(query: ReturnType<typeof listed>, filter: InstanceFilter): ReturnType<typeof listed> {
+  const { name, resourceGroupId, vpcId } = filter
+  return query
+    .$if(name !== undefined, (q) => q.where('name', '=', name ?? ''))
+    .$if(resourceGroupId !== undefined, (q) => q.where('resource_group_id', '=', resourceGroupId ?? ''))
+    .$if(vpcId !== undefined, (q) => q.where('vpc_id', '=', vpcId ?? ''))
+}
+
+export const pageOfInstances = (
+  reads: Reads,
+  at: At,
+  filter: InstanceFilter,
+  selection: Selection,
+): Promise<LocatedInstance[]> =>
+  inOrder(filtered(listed(reads, at), filter), selection)
+    .select(placeColumns)
+    .execute()
+
+export const countListedInstances = (reads: Reads, at: At, filter: InstanceFilter, within: Within): Promise<number> =>
+  within === null && Object.values(filter).every((value) => value === undefined)
+    ? countIn(reads, 'vpc_instance', at, 'listed')
+    : countRows(filtered(listed(reads, at), filter), within)
 
 export async function locateInstance(
   reads: Reads,
-  place: { readonly accountId: string; readonly region: string; readonly id: string },
+  place: At & { readonly id: string },
 ): Promise<LocatedInstance | null> {
-  const query = located(reads, place.accountId, place.region).where('id', '=', instanceIdText(place.id))
-  return (await query.executeTakeFirst()) ?? null
+  const query = listed(reads, place).where('id', '=', instanceIdText(place.id))
+  return (await query.select(placeColumns).executeTakeFirst()) ?? null
 }
 
 function target(grant: Grant): { readonly accountId: string; readonly id: InstanceId } {
@@ -84,9 +109,9 @@ export async function readInstance(
   return row ? toInstance(row) : null
 }
 
-/** Those of the granted instances that are still there, in the grants' order. All grants are of one account. */
-export const readInstances = (reads: Reads, grants: readonly ReadInstance[]): Promise<Instance[]> =>
-  readGranted(grants, 'instance', async (accountId, ids) => {
+/** Those of the granted instances that are still there, in the order of the leave. */
+export const readInstances = (reads: Reads, leave: Leave<ReadInstance['action']>): Promise<Instance[]> =>
+  readGranted(leave, 'instance', async (accountId, ids) => {
     const rows = await reads
       .selectFrom('vpc_instance')
       .selectAll()
@@ -97,7 +122,7 @@ export const readInstances = (reads: Reads, grants: readonly ReadInstance[]): Pr
   })
 
 export const countInstances = (tx: Tx, grant: CreateInstance, region: string): Promise<number> =>
-  countIn(tx, 'vpc_instance', { accountId: grant.target.accountId, region })
+  countIn(tx, 'vpc_instance', { accountId: grant.target.accountId, region }, 'all')
 
 /** False when the name is taken. */
 export async function insertInstance(tx: Tx, grant: CreateInstance, instance: Instance): Promise<boolean> {

@@ -7,7 +7,11 @@ import type { Grant } from '#iam/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { RecordKind, VpcTables } from '#store/schema/vpc.ts'
 import type { Facts, Recorded } from './record.ts'
+import type { Position } from './page.ts'
 import { readGranted } from './tables-granted.ts'
+import type { Leave } from './tables-granted.ts'
+import { contains, countRows, inOrder, never, placeColumns } from './tables-pages.ts'
+import type { At, Selection, Within } from './tables-pages.ts'
 import type { Kind, Place } from './targets.ts'
 
 type Row = Selectable<VpcTables['vpc_record']>
@@ -27,45 +31,63 @@ const toRecorded = <K extends RecordKind>(row: Row, kind: K): Recorded<K> => ({
   createdAt: row.created_at,
 })
 
-/** Where a thing lies and what listings filter by. */
-export interface LocatedRecord extends Place {
-  readonly name: string
-  readonly parentId: string
-  readonly createdAt: number
-}
-
-const located = (reads: Reads, kind: RecordKind, at: { readonly accountId: string; readonly region: string }) =>
+const listed = (reads: Reads, kind: RecordKind, { accountId, region }: At) =>
   reads
     .selectFrom('vpc_record')
-    .select(['id', 'account_id as accountId', 'region', 'resource_group_id as resourceGroupId', 'name'])
-    .select(['parent_id as parentId', 'created_at as createdAt'])
     .where('kind', '=', kind)
-    .where('account_id', '=', at.accountId)
-    .where('region', '=', at.region)
+    .where('account_id', '=', accountId)
+    .where('region', '=', region)
 
-export const locateRecords = (
+/** What lists are asked for; `hasNone` where nothing can match. */
+export interface RecordFilter {
+  readonly name?: string | undefined
+  readonly resourceGroupId?: string | undefined
+  readonly parentId?: string | undefined
+  readonly zone?: string | undefined
+  readonly hasNone?: boolean | undefined
+}
+
+function filtered(query: ReturnType<typeof listed>, filter: RecordFilter): ReturnType<typeof listed> {
+  const { name, resourceGroupId, parentId, zone, hasNone } = filter
+  return query
+    .$if(name !== undefined, (q) => q.where('name', '=', name ?? ''))
+    .$if(resourceGroupId !== undefined, (q) => q.where('resource_group_id', '=', resourceGroupId ?? ''))
+    .$if(parentId !== undefined, (q) => q.where('parent_id', '=', parentId ?? ''))
+    .$if(zone !== undefined, (q) => q.where(contains('facts', `"zone":${JSON.stringify(zone)}`)))
+    .$if(hasNone === true, (q) => q.where(never))
+}
+
+export const pageOfRecords = (
   reads: Reads,
   kind: RecordKind,
-  at: { readonly accountId: string; readonly region: string },
-): Promise<LocatedRecord[]> => located(reads, kind, at).execute()
+  at: At,
+  filter: RecordFilter,
+  selection: Selection,
+): Promise<(Place & Position)[]> =>
+  inOrder(filtered(listed(reads, kind, at), filter), selection)
+    .select(placeColumns)
+    .execute()
+
+/** Quotas bound how many there are, so they are counted. */
+export const countListedRecords = (
+  reads: Reads,
+  kind: RecordKind,
+  at: At,
+  filter: RecordFilter,
+  within: Within,
+): Promise<number> => countRows(filtered(listed(reads, kind, at), filter), within)
 
 export async function locateRecord(
   reads: Reads,
   kind: RecordKind,
-  at: { readonly accountId: string; readonly region: string; readonly id: string },
-): Promise<LocatedRecord | null> {
-  return (await located(reads, kind, at).where('id', '=', at.id).executeTakeFirst()) ?? null
+  at: At & { readonly id: string },
+): Promise<Place | null> {
+  return (await listed(reads, kind, at).where('id', '=', at.id).select(placeColumns).executeTakeFirst()) ?? null
 }
 
-/** Those of the granted things that are still there, in the grants' order. All grants are of one account. */
-export const readRecords = <K extends RecordKind & Kind>(
-  reads: Reads,
-  kind: K,
-  grants: readonly Grant[],
-): Promise<Recorded<K>[]> =>
-  readGranted(grants, kind, async (accountId, ids) => [
-    ...(await referredRecords(reads, kind, accountId, ids)).values(),
-  ])
+/** Those of the granted things that are still there, in the order of the leave. */
+export const readRecords = <K extends RecordKind & Kind>(reads: Reads, kind: K, leave: Leave): Promise<Recorded<K>[]> =>
+  readGranted(leave, kind, async (accountId, ids) => [...(await referredRecords(reads, kind, accountId, ids)).values()])
 
 export async function readRecord<K extends RecordKind & Kind>(
   reads: Reads,

@@ -9,7 +9,11 @@ import type { WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VpcTables } from '#store/schema/vpc.ts'
 import { volumeIdText } from './ids.ts'
+import type { Position } from './page.ts'
 import { countIn, grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
+import type { Leave } from './tables-granted.ts'
+import { contains, countRows, inOrder, never, placeColumns } from './tables-pages.ts'
+import type { At, Selection, Within } from './tables-pages.ts'
 import type { Place } from './targets.ts'
 import type { AllowedUse, Volume } from './volume.ts'
 import { hiddenPhases, keyedPhases, servingStandings } from './volume-state.ts'
@@ -48,55 +52,72 @@ export function toVolume(row: VolumeRow): Volume {
   }
 }
 
-/** Where a volume lies and what listings filter by. One that is made for an instance shows together with it. */
-export interface LocatedVolume extends Place {
+/** Where a volume lies. One that is made for an instance shows together with it. */
+export interface LocatedVolume extends Place, Position {
   readonly id: VolumeId
-  readonly createdAt: number
-  readonly zone: string
-  readonly name: string
-  readonly phase: Volume['phase']
-  readonly keyStanding: Volume['keyStanding']
-  readonly profile: string
-  readonly isProviderManaged: boolean
-  readonly userTags: readonly string[]
-  readonly attached: boolean
 }
 
-const located = (reads: Reads, accountId: string, region: string) =>
+const listed = (reads: Reads, accountId: string, region: string) =>
   reads
-    .selectFrom('vpc_volume as v')
-    .leftJoin('vpc_attachment as a', 'a.volume_id', 'v.id')
-    .select(['v.id', 'v.account_id as accountId', 'v.region', 'v.resource_group_id as resourceGroupId'])
-    .select(['v.created_at as createdAt', 'v.zone', 'v.name', 'v.phase', 'v.key_standing as keyStanding'])
-    .select(['v.profile', 'v.provider_managed', 'v.user_tags', 'a.id as attachmentId'])
-    .where('v.account_id', '=', accountId)
-    .where('v.region', '=', region)
-    .where('v.phase', 'not in', hiddenPhases)
-    .where('v.made_for', 'is', null)
+    .selectFrom('vpc_volume')
+    .where('account_id', '=', accountId)
+    .where('region', '=', region)
+    .where('phase', 'not in', hiddenPhases)
+    .where('made_for', 'is', null)
 
-export async function locateVolumes(reads: Reads, accountId: string, region: string): Promise<LocatedVolume[]> {
-  const rows = await located(reads, accountId, region).execute()
-  return rows.map(toLocated)
+/** What lists are asked for; `hasNone` where nothing can match. */
+export interface VolumeFilter {
+  readonly name?: string | undefined
+  readonly zone?: string | undefined
+  readonly tag?: string | undefined
+  readonly isProviderManaged?: boolean | undefined
+  readonly profiles?: readonly string[] | undefined
+  readonly attachmentState?: 'attached' | 'unattached' | 'unusable' | undefined
+  readonly hasNone?: boolean | undefined
 }
 
-type LocatedRow = Awaited<ReturnType<ReturnType<typeof located>['executeTakeFirstOrThrow']>>
-
-const toLocated = ({ attachmentId, provider_managed, user_tags, ...row }: LocatedRow): LocatedVolume => ({
-  ...row,
-  isProviderManaged: provider_managed === 1,
-  userTags: JSON.parse(user_tags) as string[],
-  attached: attachmentId !== null,
-})
-
-export async function locateVolume(
+export const pageOfVolumes = (
   reads: Reads,
-  place: { readonly accountId: string; readonly region: string; readonly id: string },
-): Promise<LocatedVolume | null> {
-  const query = located(reads, place.accountId, place.region).where(({ eb, ref }) =>
-    eb(ref('v.id'), '=', volumeIdText(place.id)),
-  )
-  const row = await query.executeTakeFirst()
-  return row ? toLocated(row) : null
+  at: At,
+  filter: VolumeFilter,
+  selection: Selection,
+): Promise<LocatedVolume[]> =>
+  inOrder(filtered(listed(reads, at.accountId, at.region), filter), selection)
+    .select(placeColumns)
+    .execute()
+
+export const countListedVolumes = (reads: Reads, at: At, filter: VolumeFilter, within: Within): Promise<number> =>
+  within === null && Object.values(filter).every((value) => value === undefined)
+    ? countIn(reads, 'vpc_volume', at, 'listed')
+    : countRows(filtered(listed(reads, at.accountId, at.region), filter), within)
+
+function filtered(query: ReturnType<typeof listed>, filter: VolumeFilter): ReturnType<typeof listed> {
+  const { name, zone, tag, isProviderManaged, profiles, attachmentState, hasNone } = filter
+  return query
+    .$if(name !== undefined, (q) => q.where('name', '=', name ?? ''))
+    .$if(zone !== undefined, (q) => q.where('zone', '=', zone ?? ''))
+    .$if(tag !== undefined, (q) => q.where(contains('user_tags', JSON.stringify(tag))))
+    .$if(isProviderManaged !== undefined, (q) => q.where('provider_managed', '=', isProviderManaged ? 1 : 0))
+    .$if(profiles !== undefined, (q) => q.where('profile', 'in', profiles ?? []))
+    .$if(attachmentState !== undefined, (q) => q.where(isInState(attachmentState ?? 'attached')))
+    .$if(hasNone === true, (q) => q.where(never))
+}
+
+/** As attachmentStateOf() of volume-state.ts has it. */
+const isInState =
+  (state: 'attached' | 'unattached' | 'unusable') =>
+  ({ eb, and, not, exists, selectFrom, ref }: ExpressionBuilder<VpcTables, 'vpc_volume'>) => {
+    const isAttached = exists(
+      selectFrom('vpc_attachment').select('vpc_attachment.id').where('volume_id', '=', ref('vpc_volume.id')),
+    )
+    if (state === 'attached') return isAttached
+    const isUnusable = and([eb('phase', 'in', keyedPhases), eb('key_standing', 'not in', servingStandings)])
+    return and([not(isAttached), state === 'unusable' ? isUnusable : not(isUnusable)])
+  }
+
+export async function locateVolume(reads: Reads, place: At & { readonly id: string }): Promise<LocatedVolume | null> {
+  const query = listed(reads, place.accountId, place.region).where('id', '=', volumeIdText(place.id))
+  return (await query.select(placeColumns).executeTakeFirst()) ?? null
 }
 
 /** The volume that a grant is about. */
@@ -121,9 +142,9 @@ export async function readVolume(
   return row ? toVolume(row) : null
 }
 
-/** Those of the granted volumes that are still there, in the grants' order. All grants are of one account. */
-export const readVolumes = (reads: Reads, grants: readonly ReadVolume[]): Promise<Volume[]> =>
-  readGranted(grants, 'volume', async (accountId, ids) => {
+/** Those of the granted volumes that are still there, in the order of the leave. */
+export const readVolumes = (reads: Reads, leave: Leave<ReadVolume['action']>): Promise<Volume[]> =>
+  readGranted(leave, 'volume', async (accountId, ids) => {
     const rows = await reads
       .selectFrom('vpc_volume')
       .selectAll()
@@ -140,7 +161,7 @@ export type UpdateVolume = Grant<'is.volume.volume.update'>
 export type DeleteVolume = Grant<'is.volume.volume.delete'>
 
 export const countVolumes = (tx: Tx, grant: CreateVolume, region: string): Promise<number> =>
-  countIn(tx, 'vpc_volume', { accountId: grant.target.accountId, region })
+  countIn(tx, 'vpc_volume', { accountId: grant.target.accountId, region }, 'all')
 
 /** False when the name is taken: the unique index decides, so of two at once exactly one is inserted. */
 export async function insertVolume(tx: Tx, grant: CreateVolume, volume: Volume): Promise<boolean> {

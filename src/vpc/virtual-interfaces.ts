@@ -4,7 +4,7 @@
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
 import type { Context } from '#iam/port.ts'
-import { collections, leaveToMake, listPage, readOne, removeOne, rename } from './collections.ts'
+import { collections, leaveToMake, listRecords, readOne, removeOne, rename } from './collections.ts'
 import { groupNames } from './groups.ts'
 import { planInterface, writeVni } from './instance-interfaces.ts'
 import { interfaceEnds } from './interface-ends.ts'
@@ -63,7 +63,7 @@ export function makeVirtualInterfaces(parts: VpcParts) {
     },
 
     async list(context: Context, query: PageRequest & Readonly<Record<string, unknown>>) {
-      const { items, links } = await listPage(parts, context, collection, query, () => true)
+      const { items, links } = await listRecords(parts, context, collection, query)
       return { ...links, virtual_network_interfaces: await views(context, items) }
     },
 

@@ -142,6 +142,9 @@ export const volumeProfiles: readonly VolumeProfile[] = [
 export const findProfile = (name: string): VolumeProfile | null =>
   volumeProfiles.find((profile) => profile.name === name) ?? null
 
+export const profilesOfGeneration = (generation: number): readonly string[] =>
+  volumeProfiles.filter(({ storageGeneration }) => storageGeneration === generation).map(({ name }) => name)
+
 /** What a client may ask of a new volume; absent is what the profile gives by itself. */
 export interface Wish {
   readonly capacityGb: number

@@ -7,29 +7,32 @@ import { Fault } from '#base/fault.ts'
 import type { Context } from '#iam/port.ts'
 import { groupNames } from './groups.ts'
 import { pagedProfiles } from './instance-profiles.ts'
-import { pageLinks, pageOf } from './page.ts'
+import { listPage } from './listing.ts'
+import { pageLinks } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
 import { attachmentsOf } from './tables-attachments.ts'
 import {
+  countListedVolumes,
   isNameTaken,
   locateVolume,
-  locateVolumes,
+  pageOfVolumes,
   readVolume,
   readVolumes,
   requestDeletion,
   updateVolume,
 } from './tables-volumes.ts'
-import type { LocatedVolume, UpdateVolume, VolumePatch } from './tables-volumes.ts'
-import { grantsFor, targetOf, visibleOf } from './targets.ts'
+import type { UpdateVolume, VolumeFilter, VolumePatch } from './tables-volumes.ts'
+import type { Selection, Within } from './tables-pages.ts'
+import { targetOf } from './targets.ts'
 import type { Volume } from './volume.ts'
 import { createVolume, nameTaken } from './volume-create.ts'
 import { changeOf } from './volume-change.ts'
 import { parseVolumePatch, parseVolumePrototype } from './volume-prototype.ts'
 import { volumeEtag, volumeView } from './volume-reply.ts'
-import { findProfile } from './volume-profiles.ts'
+import { profilesOfGeneration } from './volume-profiles.ts'
 import type { volumePatch, volumePrototype, volumeQuery } from './volume-schemas.ts'
-import { allowedIn, attachmentStateOf, mayInStatus, statusOf } from './volume-state.ts'
+import { allowedIn, mayInStatus, statusOf } from './volume-state.ts'
 
 export type Volumes = ReturnType<typeof makeVolumes>
 
@@ -63,17 +66,20 @@ export function makeVolumes(parts: VpcParts) {
     },
 
     async list(context: Context, query: Static<typeof volumeQuery>) {
-      const { caller } = context
-      const action = 'is.volume.volume.list'
-      const all = await locateVolumes(database.reads, caller.accountId, region)
-      const matching = all.filter((volume) => matches(volume, query))
-      const visible = await visibleOf(iam, { caller, action, kind: 'volume', region }, matching)
-      const page = pageOf(visible, query)
-      const volumes = await readVolumes(database.reads, await grantsFor(iam, caller, action, 'volume', page.items))
+      const { reads } = database
+      const at = { accountId: context.caller.accountId, region }
+      const filter = filterOf(query)
+      const listed = {
+        kind: 'volume',
+        action: 'is.volume.volume.list',
+        locate: (selection: Selection) => pageOfVolumes(reads, at, filter, selection),
+        count: (within: Within) => countListedVolumes(reads, at, filter, within),
+      } as const
+      const { page, leave } = await listPage(parts, context, listed, query)
       const { version: _version, generation: _generation, ...filters } = query
       return {
         ...pageLinks(page, `${context.baseUrl}/v1/volumes`, filters),
-        volumes: await views(context, volumes),
+        volumes: await views(context, await readVolumes(reads, leave)),
       }
     },
 
@@ -138,20 +144,19 @@ export function makeVolumes(parts: VpcParts) {
   }
 }
 
-function matches(volume: LocatedVolume, query: Static<typeof volumeQuery>): boolean {
-  if (query.name !== undefined && volume.name !== query.name) return false
-  if (query['zone.name'] !== undefined && volume.zone !== query['zone.name']) return false
-  if (query.encryption !== undefined && (query.encryption === 'provider_managed') !== volume.isProviderManaged)
-    return false
-  if (query.tag !== undefined && !volume.userTags.includes(query.tag.toLowerCase())) return false
-  const generation = findProfile(volume.profile)?.storageGeneration
-  if (query.storage_generation !== undefined && query.storage_generation !== generation) return false
-  if (!hasNone(query['operating_system.family']) || !hasNone(query['operating_system.architecture'])) return false
-  return query.attachment_state === undefined || attachmentStateOf(volume, volume.attached) === query.attachment_state
-}
+const filterOf = (query: Static<typeof volumeQuery>): VolumeFilter => ({
+  name: query.name,
+  zone: query['zone.name'],
+  tag: query.tag?.toLowerCase(),
+  isProviderManaged: query.encryption && query.encryption === 'provider_managed',
+  profiles: query.storage_generation === undefined ? undefined : profilesOfGeneration(query.storage_generation),
+  attachmentState: query.attachment_state,
+  hasNone: asksForSome(query['operating_system.family']) || asksForSome(query['operating_system.architecture']),
+})
 
 /** VPC API, filters: `null` asks for what has none. Volumes are blank here: none of them has an operating system. */
-const hasNone = (wanted: string | undefined): boolean => wanted === undefined || wanted === 'null'
+const asksForSome = (wanted: string | undefined): true | undefined =>
+  wanted === undefined || wanted === 'null' ? undefined : true
 
 function refuseInStatus(action: 'update' | 'delete', volume: Volume): void {
   const status = statusOf(volume)

@@ -117,4 +117,14 @@ export interface VpcTables {
     facts: string
     created_at: number
   }
+  /** Kept by triggers of the tables that it counts. */
+  vpc_count: {
+    of_table: 'vpc_volume' | 'vpc_instance'
+    account_id: string
+    region: string
+    resource_group_id: string
+    all_rows: number
+    /** Without those that readers do not see. */
+    listed_rows: number
+  }
 }

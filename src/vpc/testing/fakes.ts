@@ -6,7 +6,7 @@ import { Fault } from '#base/fault.ts'
 import type { DiskPort, VolumeSpec } from '#disk/port.ts'
 import { providerAccountId, providerInstanceId } from '#base/provider.ts'
 import { makeGrant } from '#iam/port.ts'
-import type { Caller, IamPort, Subject, Target } from '#iam/port.ts'
+import type { Caller, IamPort, ListingPort, Subject, Target } from '#iam/port.ts'
 import type { KeyStanding, KmsPort, PendingNotice } from '#kms/port.ts'
 import type { ResourcesPort } from '#resources/port.ts'
 
@@ -24,12 +24,14 @@ export const callerOf = (accountId: string): Caller => ({
 /** Everybody may do everything in his own account, but for what `denies` says. Tokens are account ids. */
 export class FakeIam {
   denies: (subject: Subject, action: string, target: Target) => boolean = () => false
+  /** That there is no policy at all for a collection: of that, `denies` cannot tell. */
+  hasNoPolicy = false
 
   private permits(subject: Subject, action: string, target: Target): boolean {
     return subject.accountId === target.accountId && !this.denies(subject, action, target)
   }
 
-  readonly port: IamPort = {
+  readonly port: IamPort & ListingPort = {
     authenticate: async (token) => callerOf(token),
     authorize: async (subject, action, target) => {
       if (this.permits(subject, action, target)) return makeGrant(action, subject, target, 'policy')
@@ -41,6 +43,12 @@ export class FakeIam {
       this.permits(subject, action, target) ? { permitted: true, policyId: 'policy' } : { permitted: false },
     explain: (_subject, action, target) => ({ action, subject: {}, resource: {}, account: target.accountId }),
     hasAccount: async () => true,
+    scope: async (subject, action, collection) =>
+      this.hasNoPolicy || this.permits(subject, action, collection)
+        ? { of: 'whole', grant: await this.port.authorize(subject, action, collection) }
+        : { of: 'each' },
+    grants: async (subject, action, targets) =>
+      targets.map((one) => (this.permits(subject, action, one) ? makeGrant(action, subject, one, 'policy') : null)),
   }
 }
 
