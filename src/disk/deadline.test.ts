@@ -10,7 +10,8 @@ const never = () => new Promise<never>(() => {})
 function watched() {
   const clock = makeTestClock()
   const killed: number[] = []
-  const remote = { createVolume: never, deleteVolume: never, addExport: never, removeExport: never, connect: never }
+  const images = { createVolume: never, deleteVolume: never, createSnapshot: never, createVolumeFrom: never }
+  const remote = { ...images, copyProgress: never, addExport: never, removeExport: never, connect: never }
   const stop = watch({
     remote: { ...remote, hello: never, fence: never },
     ended: never(),

@@ -33,6 +33,10 @@ export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): D
   return {
     createVolume: (volume) => soon(remote.createVolume(volume)),
     deleteVolume: (volumeId) => soon(remote.deleteVolume(volumeId)),
+    // These take as long as there is to copy; the end of the process ends them.
+    createSnapshot: (source, snapshot) => remote.createSnapshot(source, snapshot),
+    createVolumeFrom: (volume, source, options) => remote.createVolumeFrom(volume, source, options),
+    copyProgress: (volumeId) => soon(remote.copyProgress(volumeId)),
     addExport: (spec) => soon(remote.addExport(spec)),
     removeExport: (volumeId, attachmentId) => soon(remote.removeExport(volumeId, attachmentId)),
     connect: (volumeId, attachmentId, lifetimeMs) => soon(remote.connect(volumeId, attachmentId, lifetimeMs)),

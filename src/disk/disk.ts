@@ -50,6 +50,13 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
     hello: async () => ({ holderId, publicKey, tcpPort }),
     fence: async (leaseIds) => leases.fence(leaseIds),
     createVolume: (volume) => volumes.create(volume),
+    async createSnapshot() {
+      throw new Fault('unavailable', 'snapshots are not made yet')
+    },
+    async createVolumeFrom() {
+      throw new Fault('unavailable', 'copies are not made yet')
+    },
+    copyProgress: async () => null,
     async deleteVolume(volumeId) {
       for (const attachmentId of exports.attachmentsOf(volumeId)) listeners.closeUnix(attachmentId)
       await exports.removeVolume(volumeId)

@@ -64,6 +64,9 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
   const port: DiskPort = {
     createVolume: async (volume) => of(volume.volumeId).createVolume(volume),
     deleteVolume: async (volumeId) => of(volumeId).deleteVolume(volumeId),
+    createSnapshot: async (source, snapshot) => of(source.volumeId).createSnapshot(source, snapshot),
+    createVolumeFrom: async (volume, source, options) => of(volume.volumeId).createVolumeFrom(volume, source, options),
+    copyProgress: async (volumeId) => of(volumeId).copyProgress(volumeId),
     addExport: async (spec) => of(spec.volume.volumeId).addExport(spec),
     removeExport: async (volumeId, attachmentId) => of(volumeId).removeExport(volumeId, attachmentId),
     connect: async (volumeId, attachmentId, lifetimeMs) => of(volumeId).connect(volumeId, attachmentId, lifetimeMs),

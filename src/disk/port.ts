@@ -33,14 +33,39 @@ export interface Connection {
   readonly expiresAt: number
 }
 
+export interface SnapshotTaken {
+  /** Bytes of ciphertext that the snapshot holds, holes left out. */
+  readonly storedBytes: number
+}
+
+export interface CopyProgress {
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
 export interface DiskPort {
   /**
    * Formats the image under the wrapped data key. Does nothing if the image is there already, except that one which was
    * never written and opens with another key (a crash came between) is formatted again.
    */
   createVolume(volume: VolumeSpec): Promise<void>
-  /** Cuts clients, removes the image. Does nothing if there is none. */
+  /** Cuts clients, removes the image, a snapshot's too. Does nothing if there is none. */
   deleteVolume(volumeId: string): Promise<void>
+  /**
+   * The point in time of everything that was acknowledged before the call, while writes go on. The snapshot's image lies
+   * beside those of volumes, under its own id, and opens with its own data key. Fulfilled when it is there; does nothing if
+   * it is there already. Fault 'not_found' when the source has no image.
+   */
+  createSnapshot(source: VolumeSpec, snapshot: VolumeSpec): Promise<SnapshotTaken>
+  /**
+   * Makes a volume's image from another image: a snapshot, or a volume that nobody writes. Ciphertext is copied, and only the
+   * key slot is new; with `reencrypt` there is a new volume key too, and every sector is encrypted again, so that the source's
+   * data key opens nothing of the copy. `capacityBytes` is at least the source's; the rest is a hole. The image is there whole
+   * or not at all, and does nothing if it is there already.
+   */
+  createVolumeFrom(volume: VolumeSpec, source: VolumeSpec, options: { readonly reencrypt: boolean }): Promise<void>
+  /** Of a snapshot or copy that is being made under this id; null when none is. */
+  copyProgress(volumeId: string): Promise<CopyProgress | null>
   /** Makes an attachment reachable. The data key is leased when the first client comes and released after the last. */
   addExport(spec: ExportSpec): Promise<void>
   /** Cuts the attachment's clients and forgets it. */

@@ -57,6 +57,9 @@ function lateDisk(disk: Promise<Disk>): DiskProcessPort {
     fence: async (leaseIds) => (await disk).port.fence(leaseIds),
     createVolume: async (volume) => (await disk).port.createVolume(volume),
     deleteVolume: async (volumeId) => (await disk).port.deleteVolume(volumeId),
+    createSnapshot: async (source, snapshot) => (await disk).port.createSnapshot(source, snapshot),
+    createVolumeFrom: async (volume, source, options) => (await disk).port.createVolumeFrom(volume, source, options),
+    copyProgress: async (volumeId) => (await disk).port.copyProgress(volumeId),
     addExport: async (spec) => (await disk).port.addExport(spec),
     removeExport: async (volumeId, attachmentId) => (await disk).port.removeExport(volumeId, attachmentId),
     connect: async (volumeId, attachmentId, lifetimeMs) =>

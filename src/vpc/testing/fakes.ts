@@ -154,6 +154,16 @@ export class FakeDisk {
     deleteVolume: async (volumeId) => {
       this.images.delete(volumeId)
     },
+    createSnapshot: async (_source, snapshot) => {
+      if (this.refusal) throw this.refusal
+      this.images.set(snapshot.volumeId, snapshot)
+      return { storedBytes: 0 }
+    },
+    createVolumeFrom: async (volume) => {
+      if (this.refusal) throw this.refusal
+      this.images.set(volume.volumeId, volume)
+    },
+    copyProgress: async () => null,
     addExport: async ({ attachmentId, volume }) => {
       this.exports.set(attachmentId, volume.volumeId)
     },
