@@ -21,6 +21,7 @@ if [ "${1:-test}" = test ]; then
   need curl curl
   need softhsm2-util softhsm2
   need strace strace
+  need mkfs.xfs xfsprogs
 fi
 if [ "${1:-test}" = bench ]; then
   need fio fio

@@ -4,9 +4,13 @@
 
 import type { BlockDevice, Extent } from './device.ts'
 import { RangeLock } from './range-lock.ts'
+import type { Claims } from './range-lock.ts'
+
+/** Zeroing more than this is several claims: nothing waits for terabytes, and nobody was promised that it is one change. */
+const zeroClaimBytes = 64 * 1024 * 1024
 
 /** `lock` is shared by all threads that work on the same blocks. */
-export function aligned(device: BlockDevice, blockBytes: number, lock = new RangeLock()): BlockDevice {
+export function aligned(device: BlockDevice, blockBytes: number, lock: Claims = new RangeLock()): BlockDevice {
   const down = (offset: number): number => offset - (offset % blockBytes)
   const up = (offset: number): number => down(offset + blockBytes - 1)
   const isWhole = (offset: number, byteCount: number): boolean =>
@@ -84,8 +88,13 @@ export function aligned(device: BlockDevice, blockBytes: number, lock = new Rang
         whole ? device.write(source, offset) : patch(source, offset),
       )
     },
-    zero(offset, byteCount) {
-      return lock.run({ ...cover(offset, byteCount), exclusive: true }, () => zeroBytes(offset, byteCount))
+    async zero(offset, byteCount) {
+      const end = offset + byteCount
+      for (let at = offset; at < end; ) {
+        const [from, to] = [at, Math.min(end, down(at) + zeroClaimBytes)]
+        await lock.run({ ...cover(from, to - from), exclusive: true }, () => zeroBytes(from, to - from))
+        at = to
+      }
     },
     async trim(offset, byteCount) {
       // NBD_CMD_TRIM: the server may "round offset up and length down to meet internal alignment constraints".

@@ -8,6 +8,7 @@ import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import { Exports } from './exports.ts'
 import { socketPath } from './folders.ts'
+import { ImageCopies } from './image-copies.ts'
 import { Lanes } from './lanes.ts'
 import { LeaseBook } from './leases.ts'
 import type { LeaseKms } from './leases.ts'
@@ -15,6 +16,7 @@ import { Listeners } from './listeners.ts'
 import type { Connection } from './port.ts'
 import type { DiskProcessPort, ProcessSettings } from './process-port.ts'
 import { deriveKey, formatIdentity } from './psk.ts'
+import { Turns } from './turns.ts'
 import { Volumes } from './volumes.ts'
 
 export interface DiskParts {
@@ -39,7 +41,9 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
   const { settings, kms, privateKey, clock, random, log, onBroken } = parts
   const { dataFolder, accessSecret, holderId, host } = settings
   const leases = new LeaseBook({ holderId, privateKey, kms, clock, log })
-  const volumes = new Volumes({ dataFolder, leases, clock, random, log })
+  const turns = new Turns()
+  const volumes = new Volumes({ dataFolder, leases, turns, clock, random, log })
+  const copies = new ImageCopies({ dataFolder, volumes, leases, turns, clock, random, log })
   const exports = new Exports(volumes)
   const lanes = new Lanes(parts.laneThreadsMax, clock, onBroken)
   const listeners = new Listeners({ dataFolder, accessSecret, exports, lanes, clock, log, onBroken })
@@ -50,14 +54,11 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
     hello: async () => ({ holderId, publicKey, tcpPort }),
     fence: async (leaseIds) => leases.fence(leaseIds),
     createVolume: (volume) => volumes.create(volume),
-    async createSnapshot() {
-      throw new Fault('unavailable', 'snapshots are not made yet')
-    },
-    async createVolumeFrom() {
-      throw new Fault('unavailable', 'copies are not made yet')
-    },
-    copyProgress: async () => null,
+    createSnapshot: (source, snapshot) => copies.createSnapshot(source, snapshot),
+    createVolumeFrom: (volume, source, options) => copies.createVolumeFrom(volume, source, options),
+    copyProgress: async (volumeId) => copies.progress(volumeId),
     async deleteVolume(volumeId) {
+      copies.abort(volumeId)
       for (const attachmentId of exports.attachmentsOf(volumeId)) listeners.closeUnix(attachmentId)
       await exports.removeVolume(volumeId)
       await volumes.delete(volumeId)
@@ -86,6 +87,7 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
 
   async function close(): Promise<void> {
     listeners.close()
+    await copies.close()
     await volumes.closeAll()
     listeners.cutAll()
     lanes.close()

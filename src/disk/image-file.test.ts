@@ -114,6 +114,7 @@ test('holes smaller than a sector count as stored', async () => {
     write: () => -1,
     sync: () => true,
     lock: () => true,
+    lockShared: () => true,
     forbidCoreFiles: () => true,
   }
   await withImage(system, async (device) => {

@@ -167,7 +167,7 @@ function readAtOnce(fd: number, target: Uint8Array, position: number): boolean {
 }
 
 /** Turns what the file system reports into what an NBD client may be told. */
-async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
+export async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (error) {

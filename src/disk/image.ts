@@ -3,19 +3,19 @@
 // made under another name and renamed, and removed by renaming its folder away first.
 
 import { constants } from 'node:fs'
-import { access, mkdir, open, rename, rm } from 'node:fs/promises'
+import { access, mkdir, open, rename, rm, rmdir } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '#base/fault.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import { formatLuks2, luks2DataOffsetBytes, luks2HeaderReadBytes } from '#crypto/luks2.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
+import { volumeKeyBytes } from '#crypto/xts-engine.ts'
 import { deletedPrefix, folderMode, imageFolder, imagePath, isMissing, volumesFolder } from './folders.ts'
 import { linux } from './system.ts'
 
-const fileMode = 0o600
-/** AES-256 in XTS mode has two keys of 256 bits. */
-const volumeKeyBytes = 64
+export const fileMode = 0o600
 export async function hasImage(dataFolder: string, volumeId: string): Promise<boolean> {
   try {
     await access(imagePath(dataFolder, volumeId), constants.F_OK)
@@ -48,25 +48,59 @@ export interface ImagePrototype {
 
 /** Makes the image of a volume that has none, or a blank one. Its data area is a hole of exactly the capacity. */
 export async function createImage(dataFolder: string, prototype: ImagePrototype): Promise<void> {
-  const { volumeId, capacityBytes, dataKey, random } = prototype
+  const { volumeId, capacityBytes, random } = prototype
+  using volumeKey = SecretBytes.random(random, volumeKeyBytes)
+  const header = makeHeader({ ...prototype, volumeKey })
+  await makeImage(dataFolder, volumeId, (path) => finishImage(path, header, capacityBytes))
+}
+
+export interface HeaderPrototype extends Omit<ImagePrototype, 'capacityBytes'> {
+  /** Stays the caller's. */
+  readonly volumeKey: SecretBytes
+}
+
+/** A header with one key slot, which gives the volume key to the data key. */
+export function makeHeader({ volumeId, dataKey, volumeKey, random }: HeaderPrototype): Uint8Array {
+  return formatLuks2({ passphrase: dataKey, volumeKey, uuid: makeUuid(random), label: volumeId, random })
+}
+
+/** Has `fill` make a file, synchronised to its disk, and gives it its name: before that, there is no image. */
+export async function makeImage(dataFolder: string, volumeId: string, fill: (path: string) => Promise<void>) {
   const folder = imageFolder(dataFolder, volumeId)
   const path = imagePath(dataFolder, volumeId)
   await mkdir(folder, { recursive: true, mode: folderMode })
-  using volumeKey = SecretBytes.random(random, volumeKeyBytes)
-  const uuid = makeUuid(random)
-  const header = formatLuks2({ passphrase: dataKey, volumeKey, uuid, label: volumeId, random })
+  await rm(`${path}.new`, { force: true })
+  try {
+    await fill(`${path}.new`)
+    await rename(`${path}.new`, path)
+  } catch (error) {
+    await rm(`${path}.new`, { force: true })
+    // A folder with an image in it stays.
+    await rmdir(folder).catch(() => undefined)
+    throw error
+  }
+  await syncFolder(folder)
+  await syncFolder(volumesFolder(dataFolder))
+}
 
-  const file = await open(`${path}.new`, 'w', fileMode)
+/** Writes the header of a file that may have its data already, and another header, of which nothing stays. */
+export async function finishImage(path: string, header: Uint8Array, capacityBytes: number): Promise<void> {
+  // Created where it is not there; written only here.
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT, fileMode)
   try {
     await file.write(header, 0, header.length, 0)
+    await clear(file, header.length, luks2DataOffsetBytes)
     await file.truncate(luks2DataOffsetBytes + capacityBytes)
     await file.sync()
   } finally {
     await file.close()
   }
-  await rename(`${path}.new`, path)
-  await syncFolder(folder)
-  await syncFolder(volumesFolder(dataFolder))
+}
+
+async function clear(file: FileHandle, from: number, to: number): Promise<void> {
+  const { size } = await file.stat()
+  if (size <= from || linux?.punchHole(file.fd, from, to - from)) return
+  await file.write(new Uint8Array(to - from), 0, to - from, from)
 }
 
 /** The start of an image, enough for `openLuks2`. Fault 'not_found' when there is no image. */

@@ -9,6 +9,7 @@ import type { RightView } from './right.ts'
 export interface VolumeView {
   readonly right: RightView
   readonly lockMemory: SharedArrayBuffer
+  readonly preservationMemory: SharedArrayBuffer
   readonly throttleMemory: SharedArrayBuffer
   readonly file: FileView
 }

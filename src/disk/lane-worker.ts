@@ -12,10 +12,13 @@ import { DeviceFault, Fenced } from './device.ts'
 import { encrypted } from './encrypted.ts'
 import { gated } from './gate.ts'
 import { imageFile } from './image-file.ts'
+import { Keeper } from './keeper.ts'
 import { serveLane } from './lane.ts'
 import type { Wire } from './lane-replies.ts'
 import { controlWord } from './lane-port.ts'
 import type { FileView, LaneJob, WireView } from './lane-port.ts'
+import { Preservation } from './preservation.ts'
+import { preservingClaims } from './preserving-claims.ts'
 import { RangeLock } from './range-lock.ts'
 import { machineMs, seenRight } from './right.ts'
 import type { SeenRight } from './right.ts'
@@ -60,8 +63,10 @@ async function serveJob({ volume, wire, terms, lane, loan, ...memories }: LaneJo
   const cipher = guardedCipher(borrowedCipher(loan, sectorBytes), { control, lane, right })
   const file = imageFile({ ...volume.file, system: linux, flush: flusher(volume.file) })
   const layers = checked(encrypted(checked(file, sectorBytes), cipher), sectorBytes)
-  const lock = new RangeLock(volume.lockMemory)
-  const blocks = gated(aligned(layers, sectorBytes, lock), right.mayServe)
+  const preservation = new Preservation(file.sizeBytes, volume.preservationMemory)
+  const keeper = new Keeper(file, preservation)
+  const claims = preservingClaims(new RangeLock(volume.lockMemory), preservation, keeper)
+  const blocks = gated(aligned(layers, sectorBytes, claims), right.mayServe)
   const sleep = (ms: number): Promise<void> => sleepUnderRight(ms, right)
   const device = throttled(blocks, new Throttle(volume.throttleMemory), { nowMs: machineMs, sleep })
   await serveLane({

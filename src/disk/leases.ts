@@ -10,6 +10,7 @@ import type { Log } from '#base/log.ts'
 import { signFenceAck } from '#crypto/fence-ack.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import type { FenceAck, KmsPort, LeaseRequest } from '#kms/port.ts'
+import type { VolumeSpec } from './port.ts'
 
 export type LeaseKms = Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'>
 
@@ -235,6 +236,12 @@ export class LeaseBook {
     entry.tellDeadline(entry.deadlineMs)
   }
 }
+
+type Keyed = Pick<VolumeSpec, 'keyCrn' | 'volumeCrn' | 'wrappedDataKey' | 'as'>
+
+/** The data key of a volume or snapshot. */
+export const leaseFor = (leases: LeaseBook, { keyCrn, volumeCrn, wrappedDataKey, as }: Keyed): Promise<LeasedKey> =>
+  leases.take({ keyCrn, resourceCrn: volumeCrn, wrapped: wrappedDataKey, as })
 
 function remember(leaseIds: Set<string>, leaseId: string): void {
   leaseIds.add(leaseId)

@@ -13,7 +13,11 @@ import type { BlockDevice } from './device.ts'
 import type { EncryptedDevice } from './encrypted.ts'
 import { gated } from './gate.ts'
 import type { FileView, VolumeView } from './lane-port.ts'
+import { Keeper } from './keeper.ts'
 import type { HeldLease } from './leases.ts'
+import { LiveCopy } from './live-copy.ts'
+import { Preservation } from './preservation.ts'
+import { preservingClaims } from './preserving-claims.ts'
 import { RangeLock } from './range-lock.ts'
 import { machineMs, SharedRight } from './right.ts'
 import { Throttle, throttled } from './throttle.ts'
@@ -25,6 +29,7 @@ export interface VolumeUse {
   readonly buffers: BufferPool
   /** For a client that other threads serve; null where the cipher cannot be lent. */
   readonly sharing: VolumeSharing | null
+  readonly liveCopy: LiveCopy
   /** The client touches the device no more. */
   release(): void
 }
@@ -37,6 +42,9 @@ export interface VolumeSharing {
 }
 
 export interface OpenVolumeParts {
+  readonly path: string
+  /** What lies under the layers: ciphertext. */
+  readonly store: BlockDevice
   readonly layers: EncryptedDevice
   readonly file: FileView
   readonly lending: Lending | null
@@ -65,20 +73,29 @@ export class OpenVolume {
   /** Wakes those who wait for their turn under the limits. */
   readonly #sleepers = new Set<() => void>()
   readonly #sharing: VolumeSharing | null
+  readonly #liveCopy: LiveCopy
   #isServing = true
   #cancelLinger: () => void = () => undefined
   #letGo: () => void = () => undefined
 
   constructor(parts: OpenVolumeParts) {
-    const { layers, blockBytes, lease, file, lending } = parts
+    const { layers, store, blockBytes, lease, file, lending } = parts
     this.#parts = parts
     const lock = new RangeLock()
-    const blocks = aligned(checked(layers, blockBytes), blockBytes, lock)
+    const preservation = new Preservation(store.sizeBytes)
+    const keeper = new Keeper(store, preservation)
+    this.#liveCopy = new LiveCopy({ path: parts.path, source: store, lock, preservation, keeper })
+    const blocks = aligned(checked(layers, blockBytes), blockBytes, preservingClaims(lock, preservation, keeper))
     const gatedBlocks = gated(blocks, () => this.#isServing && lease.isLive())
     this.device = throttled(gatedBlocks, this.#throttle, { nowMs: machineMs, sleep: (ms) => this.#sleep(ms) })
     this.limit(parts.limits)
     lease.onDeadline((deadlineMs) => this.#right.lastsUntil(deadlineMs))
-    const view = { right: this.#right.view, lockMemory: lock.memory, throttleMemory: this.#throttle.memory, file }
+    const memories = {
+      lockMemory: lock.memory,
+      preservationMemory: preservation.memory,
+      throttleMemory: this.#throttle.memory,
+    }
+    const view = { right: this.#right.view, ...memories, file }
     this.#sharing = lending && {
       view,
       lend: () => {
@@ -110,6 +127,7 @@ export class OpenVolume {
       device: this.device,
       buffers: this.#buffers,
       sharing: this.#sharing,
+      liveCopy: this.#liveCopy,
       release: () => this.#release(use),
     }
     this.#shares.set(use, onStop)

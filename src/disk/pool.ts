@@ -60,13 +60,27 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
     throw error
   }
 
+  /** Snapshots that are being made, and where: beside their source, whose slot need not be that of their own id. */
+  const making = new Map<string, Slot>()
   const of = (volumeId: string): DiskPort => slotOf(slots, volumeId).port()
   const port: DiskPort = {
     createVolume: async (volume) => of(volume.volumeId).createVolume(volume),
-    deleteVolume: async (volumeId) => of(volumeId).deleteVolume(volumeId),
-    createSnapshot: async (source, snapshot) => of(source.volumeId).createSnapshot(source, snapshot),
+    async deleteVolume(volumeId) {
+      // First where it may be in the making, so that nobody goes on with what has been removed.
+      await making.get(volumeId)?.port().deleteVolume(volumeId)
+      await of(volumeId).deleteVolume(volumeId)
+    },
+    async createSnapshot(source, snapshot) {
+      const slot = slotOf(slots, source.volumeId)
+      making.set(snapshot.volumeId, slot)
+      try {
+        return await slot.port().createSnapshot(source, snapshot)
+      } finally {
+        making.delete(snapshot.volumeId)
+      }
+    },
     createVolumeFrom: async (volume, source, options) => of(volume.volumeId).createVolumeFrom(volume, source, options),
-    copyProgress: async (volumeId) => of(volumeId).copyProgress(volumeId),
+    copyProgress: async (volumeId) => (making.get(volumeId)?.port() ?? of(volumeId)).copyProgress(volumeId),
     addExport: async (spec) => of(spec.volume.volumeId).addExport(spec),
     removeExport: async (volumeId, attachmentId) => of(volumeId).removeExport(volumeId, attachmentId),
     connect: async (volumeId, attachmentId, lifetimeMs) => of(volumeId).connect(volumeId, attachmentId, lifetimeMs),

@@ -30,7 +30,16 @@ const claimNumbers = 3
 const numbersOffsetBytes = (headWords + claimsMax) * 4
 const lockBytes = numbersOffsetBytes + (1 + claimsMax * claimNumbers) * 8
 
-export class RangeLock {
+/** Who may work on which bytes, and when. */
+export interface Claims {
+  /** The place of a claim that is granted at once, or -1 when it would have to wait: then nothing was claimed. */
+  tryClaim(offset: number, byteCount: number, exclusive: boolean): number
+  release(place: number): void
+  /** Runs `work` when no earlier claim conflicts, and lets later ones go on when it has settled. */
+  run<Result>(range: ClaimedRange, work: () => Promise<Result>): Promise<Result>
+}
+
+export class RangeLock implements Claims {
   /** What another thread makes its own RangeLock over. */
   readonly memory: SharedArrayBuffer
   readonly #words: Int32Array
@@ -44,7 +53,6 @@ export class RangeLock {
     this.#numbers = new Float64Array(memory, numbersOffsetBytes)
   }
 
-  /** The place of a claim that is granted at once, or -1 when it would have to wait: then nothing was claimed. */
   tryClaim(offset: number, byteCount: number, exclusive: boolean): number {
     lock(this.#words, guard)
     const isBlocked = this.#isBlocked(offset, offset + byteCount, exclusive, Number.POSITIVE_INFINITY)
@@ -67,7 +75,6 @@ export class RangeLock {
     for (const wake of this.#sleepers) wake()
   }
 
-  /** Runs `work` when no earlier claim conflicts, and lets later ones go on when it has settled. */
   async run<Result>(range: ClaimedRange, work: () => Promise<Result>): Promise<Result> {
     const { offset, byteCount, exclusive } = range
     const claimed = this.#claim(offset, byteCount, exclusive)
@@ -89,11 +96,9 @@ export class RangeLock {
   }
 
   async #whenThereIsRoom(offset: number, byteCount: number, exclusive: boolean): Promise<number> {
-    for (;;) {
-      await this.#nextRelease(() => this.#hasRoom())
-      const place = this.tryClaim(offset, byteCount, exclusive)
-      if (place >= 0) return place
-    }
+    await this.#nextRelease(() => this.#hasRoom())
+    // With a place of its own it is granted in its turn: a claim on everything would never meet nobody.
+    return this.#claim(offset, byteCount, exclusive)
   }
 
   async #turnOf(place: number): Promise<number> {

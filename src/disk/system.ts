@@ -9,6 +9,7 @@ const fallocPunchHole = 0x02
 const seekData = 3
 const seekHole = 4
 const readNoWait = 0x08n
+const lockSharing = 1
 const lockExclusive = 2
 const lockNonBlocking = 4
 const prSetDumpable = 4
@@ -28,6 +29,8 @@ export interface Linux {
   sync(fd: number): boolean
   /** Takes the one exclusive lock of an open file; false when another open file has it. */
   lock(fd: number): boolean
+  /** Takes one of the shared locks of an open file; false when another open file has the exclusive one. */
+  lockShared(fd: number): boolean
   /** Forbids core files of this process and reading its memory by others of the same user; false if refused. */
   forbidCoreFiles(): boolean
 }
@@ -66,6 +69,7 @@ function bind({ dlopen, getRawPointer }: Ffi): Linux {
     write: (fd, source, offset) => c.pwrite(BigInt(fd), getRawPointer(source), BigInt(source.length), BigInt(offset)),
     sync: (fd) => c.fdatasync(BigInt(fd)) === 0,
     lock: (fd) => c.flock(fd, lockExclusive | lockNonBlocking) === 0,
+    lockShared: (fd) => c.flock(fd, lockSharing | lockNonBlocking) === 0,
     forbidCoreFiles() {
       const noBytes = new BigUint64Array(16)
       const isLimited = c.setrlimit(rlimitCore, getRawPointer(noBytes)) === 0

@@ -13,22 +13,26 @@ import type { SecretBytes } from '#crypto/secret-bytes.ts'
 import { makeSectorCipher } from '#crypto/sector-cipher.ts'
 import type { Lending } from '#crypto/sector-cipher.ts'
 import { checked } from './checked.ts'
+import type { BlockDevice } from './device.ts'
 import { encrypted } from './encrypted.ts'
 import type { EncryptedDevice } from './encrypted.ts'
 import { imageFolder, imagePath } from './folders.ts'
 import { openImageFile } from './image-file.ts'
 import { createImage, deleteImage, hasImage, isBlankImage, readImageHeader } from './image.ts'
 import type { FileView } from './lane-port.ts'
-import type { LeaseBook, LeasedKey } from './leases.ts'
+import { leaseFor } from './leases.ts'
+import type { LeaseBook } from './leases.ts'
 import { OpenVolume } from './open-volume.ts'
 import type { VolumeUse } from './open-volume.ts'
 import type { VolumeSpec } from './port.ts'
 import { linux } from './system.ts'
-import { Turns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
 export interface VolumesParts {
   readonly dataFolder: string
   readonly leases: LeaseBook
+  /** Of images by their ids, together with whoever else makes them. */
+  readonly turns: Turns
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -37,7 +41,6 @@ export interface VolumesParts {
 export class Volumes {
   readonly #parts: VolumesParts
   readonly #open = new Map<string, OpenVolume>()
-  readonly #turns = new Turns()
 
   constructor(parts: VolumesParts) {
     this.#parts = parts
@@ -49,12 +52,12 @@ export class Volumes {
    */
   create(spec: VolumeSpec): Promise<void> {
     const { dataFolder, random } = this.#parts
-    return this.#turns.take(spec.volumeId, async () => {
+    return this.#parts.turns.take(spec.volumeId, async () => {
       const { volumeId, capacityBytes } = spec
       if (this.#open.has(volumeId)) return
       const isThere = await hasImage(dataFolder, volumeId)
       if (isThere && !(await isBlankImage(dataFolder, volumeId))) return
-      const { lease, dataKey } = await this.#lease(spec)
+      const { lease, dataKey } = await leaseFor(this.#parts.leases, spec)
       using passphrase = dataKey
       try {
         if (isThere && opensWith(await readImageHeader(dataFolder, volumeId), passphrase)) return
@@ -69,7 +72,7 @@ export class Volumes {
   async delete(volumeId: string): Promise<void> {
     const { dataFolder, random } = this.#parts
     this.#open.get(volumeId)?.stop()
-    await this.#turns.take(volumeId, async () => {
+    await this.#parts.turns.take(volumeId, async () => {
       await this.#open.get(volumeId)?.close()
       await deleteImage(dataFolder, volumeId, random)
     })
@@ -80,7 +83,7 @@ export class Volumes {
    * still release their share. Rejects with a Fault for the client to read.
    */
   use(spec: VolumeSpec, onStop: () => void): Promise<VolumeUse> {
-    return this.#turns.take(spec.volumeId, async () => {
+    return this.#parts.turns.take(spec.volumeId, async () => {
       const open = this.#serving(spec.volumeId)
       if (open) return open.share(onStop)
       await this.#open.get(spec.volumeId)?.closed
@@ -100,7 +103,7 @@ export class Volumes {
 
   /** Flushes and closes a volume that nobody uses, without waiting for it to linger. */
   async closeIfUnused(volumeId: string): Promise<void> {
-    await this.#turns.take(volumeId, async () => {
+    await this.#parts.turns.take(volumeId, async () => {
       const volume = this.#open.get(volumeId)
       if (volume?.isUnused) await volume.close()
     })
@@ -116,15 +119,11 @@ export class Volumes {
     return volume?.isServing ? volume : null
   }
 
-  #lease({ keyCrn, volumeCrn, wrappedDataKey, as }: VolumeSpec): Promise<LeasedKey> {
-    return this.#parts.leases.take({ keyCrn, resourceCrn: volumeCrn, wrapped: wrappedDataKey, as })
-  }
-
   async #openNow(spec: VolumeSpec): Promise<OpenVolume> {
     const { dataFolder, log, clock } = this.#parts
     const { volumeId } = spec
     const header = await readImageHeader(dataFolder, volumeId)
-    const { lease, dataKey } = await this.#lease(spec)
+    const { lease, dataKey } = await leaseFor(this.#parts.leases, spec)
     try {
       using passphrase = dataKey
       const layers = openLayers(dataFolder, spec, openLuks2(header, passphrase))
@@ -165,6 +164,8 @@ function opensWith(header: Uint8Array, passphrase: SecretBytes): boolean {
 }
 
 interface Layers {
+  readonly path: string
+  readonly store: BlockDevice
   readonly layers: EncryptedDevice
   readonly file: FileView
   readonly lending: Lending | null
@@ -184,6 +185,8 @@ function openLayers(dataFolder: string, { volumeId, capacityBytes }: VolumeSpec,
     const path = imagePath(dataFolder, volumeId)
     const file = openImageFile({ path, dataOffsetBytes, sizeBytes: capacityBytes, sectorBytes })
     return {
+      path,
+      store: file,
       layers: encrypted(checked(file, sectorBytes), cipher),
       file: { fd: file.fd, commitMemory: file.commitMemory, dataOffsetBytes, sizeBytes: capacityBytes, sectorBytes },
       lending: cipher.lending,

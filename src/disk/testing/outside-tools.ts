@@ -53,6 +53,45 @@ export async function succeed(tool: string, ...args: string[]): Promise<string> 
 export const python = (uri: string, ...lines: string[]): Promise<Ran> =>
   nbdshUnconnected('h.set_uri_allow_local_file(True)', `h.connect_uri(${JSON.stringify(uri)})`, ...lines)
 
+export interface Talking {
+  /** The newest line that it printed; empty before the first. */
+  line(): string
+  /** Fulfilled when there is one. */
+  spoken(): Promise<void>
+  /** Ends it, unless it has ended by itself. */
+  stop(): Promise<void>
+}
+
+/** Runs nbdsh on and on, and listens. */
+export function startPython(uri: string, ...lines: string[]): Talking {
+  const program = ['h.set_uri_allow_local_file(True)', `h.connect_uri(${JSON.stringify(uri)})`, ...lines].join('\n')
+  const child = spawn('/usr/bin/nbdsh', ['-c', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 120_000,
+    env: { PATH: '/usr/bin:/usr/sbin' },
+  })
+  const closed = once(child, 'close')
+  const spoke = once(child.stdout, 'data')
+  let line = ''
+  let rest = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    const parts = (rest + chunk.toString()).split('\n')
+    rest = parts.pop() ?? ''
+    line = parts.at(-1) ?? line
+  })
+  return {
+    line: () => line,
+    async spoken() {
+      await Promise.race([spoke, closed])
+      assert.notEqual(line, '', 'it ended before it said anything')
+    },
+    async stop() {
+      child.kill('SIGKILL')
+      await closed
+    },
+  }
+}
+
 export const nbdshUnconnected = (...lines: string[]): Promise<Ran> => run('/usr/bin/nbdsh', '-c', lines.join('\n'))
 
 export async function nbdsh(uri: string, ...lines: string[]): Promise<string> {

@@ -1,0 +1,261 @@
+// Images that are made from others: snapshots of volumes that go on being written, and volumes from snapshots. A copy has a
+// data key of its own, so its header is made anew. Its sectors stay as they are, under the same volume key, unless they
+// are to be encrypted again. A copy is made while the leases of both keys last, and is given up when one ends.
+
+import { open } from 'node:fs/promises'
+import type { Clock } from '#base/clock.ts'
+import { Fault } from '#base/fault.ts'
+import { sectorBytes } from '#base/limits.ts'
+import type { Log } from '#base/log.ts'
+import type { Random } from '#base/random.ts'
+import { luks2DataOffsetBytes, openLuks2 } from '#crypto/luks2.ts'
+import { SecretBytes } from '#crypto/secret-bytes.ts'
+import { volumeKeyBytes } from '#crypto/xts-engine.ts'
+import { copyPieceBytes, copyStored, storedBytesOf, storedPieces, writerOf } from './copy-stored.ts'
+import type { SectorChange } from './copy-stored.ts'
+import { CopyRun } from './copy-run.ts'
+import { DeviceFault } from './device.ts'
+import { imagePath } from './folders.ts'
+import { openImageFor, openImageSource } from './image-source.ts'
+import type { ImageSource } from './image-source.ts'
+import { fileMode, finishImage, hasImage, makeHeader, makeImage, readImageHeader } from './image.ts'
+import { leaseFor } from './leases.ts'
+import type { LeaseBook } from './leases.ts'
+import { reflink } from './live-copy.ts'
+import type { LiveCopy } from './live-copy.ts'
+import type { CopyProgress, SnapshotTaken, VolumeSpec } from './port.ts'
+import { withReencryption } from './reencryption.ts'
+import { Turns } from './turns.ts'
+import type { Volumes } from './volumes.ts'
+
+export interface ImageCopiesParts {
+  readonly dataFolder: string
+  readonly volumes: Volumes
+  readonly leases: LeaseBook
+  /** Of images by their ids, together with whoever else makes or removes them. */
+  readonly turns: Turns
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Both ciphers work on so much before anything else has its turn. */
+const reencryptPieceBytes = 256 * 1024
+
+export class ImageCopies {
+  readonly #parts: ImageCopiesParts
+  readonly #runs = new Map<string, CopyRun>()
+  readonly #ended = new Set<Promise<void>>()
+  /** One copy at a time of one volume that is written, and one re-encryption at a time at all. */
+  readonly #queues = new Turns()
+
+  constructor(parts: ImageCopiesParts) {
+    this.#parts = parts
+  }
+
+  /** See DiskPort. */
+  async createSnapshot(source: VolumeSpec, snapshot: VolumeSpec): Promise<SnapshotTaken> {
+    requireRoom(snapshot, source.capacityBytes)
+    await this.#make(snapshot.volumeId, (run) => this.#takeSnapshot(source, snapshot, run))
+    return { storedBytes: await this.#storedBytes(snapshot.volumeId) }
+  }
+
+  /** See DiskPort. */
+  createVolumeFrom(volume: VolumeSpec, source: VolumeSpec, { reencrypt }: { readonly reencrypt: boolean }) {
+    return this.#make(volume.volumeId, async (run) => {
+      const { dataFolder, volumes, clock } = this.#parts
+      await volumes.closeIfUnused(source.volumeId)
+      const image = await openImageSource(dataFolder, source.volumeId, clock)
+      try {
+        requireRoom(volume, image.sizeBytes)
+        await this.#withKeys({ source, copy: volume }, run, (keys) =>
+          reencrypt ? this.#reencrypt(image, volume, keys, run) : this.#copy(image, volume, keys, run),
+        )
+      } finally {
+        await image.close()
+      }
+    })
+  }
+
+  progress(imageId: string): CopyProgress | null {
+    return this.#runs.get(imageId)?.progress ?? null
+  }
+
+  /** Nothing of the copy goes on; what there is of it is removed soon. */
+  abort(imageId: string): void {
+    this.#runs.get(imageId)?.abort(new Fault('conflict', `image ${imageId} was removed while it was being made`))
+  }
+
+  /** For the end of the process. */
+  async close(): Promise<void> {
+    for (const run of this.#runs.values()) run.abort(new Fault('unavailable', 'the disk process ends'))
+    await Promise.all(this.#ended)
+  }
+
+  async #make(imageId: string, work: (run: CopyRun) => Promise<void>): Promise<void> {
+    const { dataFolder, turns, log } = this.#parts
+    const made = turns.take(imageId, async () => {
+      if (await hasImage(dataFolder, imageId)) return
+      const run = new CopyRun()
+      this.#runs.set(imageId, run)
+      try {
+        await work(run)
+        log.info({ imageId, ...run.progress }, 'image copied')
+      } catch (error) {
+        log.info({ imageId, err: error }, 'image not copied')
+        // What a copy without its keys stumbles over is nobody's business.
+        run.check()
+        throw faultOf(error)
+      } finally {
+        this.#runs.delete(imageId)
+      }
+    })
+    const ended = Promise.allSettled([made]).then(() => void this.#ended.delete(ended))
+    this.#ended.add(ended)
+    return made
+  }
+
+  async #takeSnapshot(source: VolumeSpec, snapshot: VolumeSpec, run: CopyRun): Promise<void> {
+    const { dataFolder, volumes } = this.#parts
+    await this.#withKeys({ source, copy: snapshot }, run, async ({ volumeKey, dataKey }) => {
+      const header = this.#header(snapshot, dataKey, volumeKey)
+      const ended = new Fault('conflict', `volume ${source.volumeId} stopped while its snapshot was being made`)
+      const use = await volumes.use(source, () => run.abort(ended))
+      try {
+        await makeImage(dataFolder, snapshot.volumeId, async (path) => {
+          if (!(await use.liveCopy.clone(path))) await this.#copyLive(source.volumeId, use.liveCopy, path, run)
+          await this.#finish(path, header, snapshot, run)
+        })
+      } finally {
+        use.release()
+      }
+    })
+  }
+
+  #copyLive(sourceId: string, live: LiveCopy, path: string, run: CopyRun): Promise<void> {
+    return this.#queues.take(`live ${sourceId}`, async () => {
+      const file = await open(path, 'wx', fileMode)
+      try {
+        run.check()
+        await live.copy(file.fd, run)
+      } finally {
+        await file.close()
+      }
+    })
+  }
+
+  async #copy(image: ImageSource, volume: VolumeSpec, { dataKey, volumeKey }: Keys, run: CopyRun): Promise<void> {
+    const header = this.#header(volume, dataKey, volumeKey)
+    await makeImage(this.#parts.dataFolder, volume.volumeId, async (path) => {
+      if (!(await reflink(image.path, path))) await copyPieces(image, path, run, { pieceBytes: copyPieceBytes })
+      await this.#finish(path, header, volume, run)
+    })
+  }
+
+  async #reencrypt(image: ImageSource, volume: VolumeSpec, keys: Keys, run: CopyRun): Promise<void> {
+    const { dataFolder, random } = this.#parts
+    using fresh = SecretBytes.random(random, volumeKeyBytes)
+    run.endWith(fresh)
+    const header = this.#header(volume, keys.dataKey, fresh)
+    await withReencryption({ from: keys.volumeKey, to: fresh }, run, (change) =>
+      makeImage(dataFolder, volume.volumeId, async (path) => {
+        await this.#queues.take('re-encryption', () =>
+          copyPieces(image, path, run, { pieceBytes: reencryptPieceBytes, change }),
+        )
+        await this.#finish(path, header, volume, run)
+      }),
+    )
+  }
+
+  #header({ volumeId }: VolumeSpec, dataKey: SecretBytes, volumeKey: SecretBytes): Uint8Array {
+    return makeHeader({ volumeId, dataKey, volumeKey, random: this.#parts.random })
+  }
+
+  async #finish(path: string, header: Uint8Array, { capacityBytes }: VolumeSpec, run: CopyRun): Promise<void> {
+    run.check()
+    await finishImage(path, header, capacityBytes)
+    // Under a lease that has ended meanwhile, nothing comes into being.
+    run.check()
+  }
+
+  /** Leases both keys for as long as `work` takes. It uses what it is given before it first waits. */
+  async #withKeys(of: { source: VolumeSpec; copy: VolumeSpec }, run: CopyRun, work: (keys: Keys) => Promise<void>) {
+    const { dataFolder } = this.#parts
+    const header = await readImageHeader(dataFolder, of.source.volumeId)
+    await this.#withKey(of.copy, run, (dataKey) =>
+      this.#withKey(of.source, run, async (sourceKey) => {
+        run.check()
+        using volumeKey = volumeKeyIn(header, sourceKey)
+        run.endWith(volumeKey)
+        await work({ dataKey, volumeKey })
+      }),
+    )
+  }
+
+  async #withKey(spec: VolumeSpec, run: CopyRun, work: (key: SecretBytes) => Promise<void>): Promise<void> {
+    const { lease, dataKey } = await leaseFor(this.#parts.leases, spec)
+    using key = dataKey
+    run.endWith(key)
+    const ended = new Fault('conflict', `the right to use the data key of ${spec.volumeId} ended meanwhile`)
+    try {
+      lease.onEnd(() => run.abort(ended))
+      run.check()
+      await work(key)
+    } finally {
+      await lease.release()
+    }
+  }
+
+  async #storedBytes(imageId: string): Promise<number> {
+    const image = openImageFor(imagePath(this.#parts.dataFolder, imageId), imageId)
+    try {
+      return await storedBytesOf(image)
+    } finally {
+      await image.close()
+    }
+  }
+}
+
+interface Keys {
+  /** Of the copy. */
+  readonly dataKey: SecretBytes
+  /** Of the source. */
+  readonly volumeKey: SecretBytes
+}
+
+interface PieceOptions {
+  readonly pieceBytes: number
+  readonly change?: SectorChange
+}
+
+/** The data of an image that nobody writes. */
+async function copyPieces(image: ImageSource, path: string, run: CopyRun, { pieceBytes, change }: PieceOptions) {
+  run.expect(await storedBytesOf(image))
+  const file = await open(path, 'wx', fileMode)
+  try {
+    const write = writerOf(file.fd)
+    for await (const piece of storedPieces(image, pieceBytes)) {
+      run.check()
+      await copyStored(image, write, piece, change)
+      run.advance(piece.byteCount)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+function requireRoom({ capacityBytes }: VolumeSpec, sourceBytes: number): void {
+  if (capacityBytes >= sourceBytes) return
+  throw new Fault('invalid', `a copy has at least the ${sourceBytes} bytes of its source, not ${capacityBytes}`)
+}
+
+function volumeKeyIn(header: Uint8Array, dataKey: SecretBytes): SecretBytes {
+  const opened = openLuks2(header, dataKey)
+  if (opened.dataOffsetBytes === luks2DataOffsetBytes && opened.sectorBytes === sectorBytes) return opened.volumeKey
+  opened.volumeKey[Symbol.dispose]()
+  throw new Fault('unprocessable', 'only images of the form that is made here can be copied')
+}
+
+/** A disk that is full or broken is the caller's to know. */
+const faultOf = (error: unknown): unknown =>
+  error instanceof DeviceFault ? new Fault('unavailable', `copy: ${error.message}`, { cause: error }) : error
