@@ -64,6 +64,8 @@ export class ImageCopies {
   createVolumeFrom(volume: VolumeSpec, source: VolumeSpec, { reencrypt }: { readonly reencrypt: boolean }) {
     return this.#make(volume.volumeId, async (run) => {
       const { dataFolder, volumes, clock } = this.#parts
+      // Of two images that wait for each other's turn, one would have to be there already.
+      await readImageHeader(dataFolder, source.volumeId)
       await volumes.closeIfUnused(source.volumeId)
       const image = await openImageSource(dataFolder, source.volumeId, clock)
       try {
@@ -257,5 +259,7 @@ function volumeKeyIn(header: Uint8Array, dataKey: SecretBytes): SecretBytes {
 }
 
 /** A disk that is full or broken is the caller's to know. */
-const faultOf = (error: unknown): unknown =>
-  error instanceof DeviceFault ? new Fault('unavailable', `copy: ${error.message}`, { cause: error }) : error
+function faultOf(error: unknown): unknown {
+  const isOfDisk = error instanceof DeviceFault || (error instanceof Error && 'syscall' in error)
+  return isOfDisk ? new Fault('unavailable', `copying an image: ${error.message}`, { cause: error }) : error
+}
