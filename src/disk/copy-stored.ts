@@ -1,7 +1,7 @@
 // Copies the data of an image as they lie there: ciphertext, and of that only what was ever stored. Sectors of zeros were
 // not (encrypted.ts), so holes stay holes whatever the file system says of them.
 
-import { write as writeFd } from 'node:fs'
+import { write as writeFd, writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { sectorBytes } from '#base/limits.ts'
@@ -35,6 +35,19 @@ export function writerOf(fd: number): CopyWriter {
       const position = luks2DataOffsetBytes + offset
       for (let done = 0; done < source.length; ) {
         done += (await writeAsync(fd, source, done, source.length - done, position + done)).bytesWritten
+      }
+    })
+}
+
+/** The same at once, for a thread that may wait for a disk. */
+export function writerAtOnceOf(fd: number): CopyWriter {
+  const takeRoom = keepRoom(fd)
+  return (source, offset) =>
+    translated(async () => {
+      takeRoom(source.length)
+      const position = luks2DataOffsetBytes + offset
+      for (let done = 0; done < source.length; ) {
+        done += writeSync(fd, source, done, source.length - done, position + done)
       }
     })
 }

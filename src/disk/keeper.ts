@@ -11,10 +11,13 @@ export class Keeper {
   readonly #preservation: Preservation
   #writer: { readonly round: number; readonly write: CopyWriter } | null = null
 
-  /** `source` holds ciphertext. */
-  constructor(source: CopySource, preservation: Preservation) {
+  readonly #writerOf: (fd: number) => CopyWriter
+
+  /** `source` holds ciphertext. `toTarget` gives what writes the copy's file. */
+  constructor(source: CopySource, preservation: Preservation, toTarget = writerOf) {
     this.#source = source
     this.#preservation = preservation
+    this.#writerOf = toTarget
   }
 
   /** Copies whatever of these whole chunks is not copied yet. The caller has a claim on them. Fails only the snapshot. */
@@ -34,7 +37,7 @@ export class Keeper {
   }
 
   #writerFor({ fd, round }: CopyTarget): CopyWriter {
-    if (this.#writer?.round !== round) this.#writer = { round, write: writerOf(fd) }
+    if (this.#writer?.round !== round) this.#writer = { round, write: this.#writerOf(fd) }
     return this.#writer.write
   }
 }

@@ -8,6 +8,7 @@ import { borrowedCipher } from '#crypto/sector-cipher.ts'
 import type { SectorCipher } from '#crypto/sector-cipher.ts'
 import { aligned } from './aligned.ts'
 import { checked } from './checked.ts'
+import { writerAtOnceOf } from './copy-stored.ts'
 import { DeviceFault, Fenced } from './device.ts'
 import { encrypted } from './encrypted.ts'
 import { gated } from './gate.ts'
@@ -64,7 +65,7 @@ async function serveJob({ volume, wire, terms, lane, loan, ...memories }: LaneJo
   const file = imageFile({ ...volume.file, system: linux, flush: flusher(volume.file) })
   const layers = checked(encrypted(checked(file, sectorBytes), cipher), sectorBytes)
   const preservation = new Preservation(file.sizeBytes, volume.preservationMemory)
-  const keeper = new Keeper(file, preservation)
+  const keeper = new Keeper(file, preservation, writerAtOnceOf)
   const claims = preservingClaims(new RangeLock(volume.lockMemory), preservation, keeper)
   const blocks = gated(aligned(layers, sectorBytes, claims), right.mayServe)
   const sleep = (ms: number): Promise<void> => sleepUnderRight(ms, right)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RangeLock } from './range-lock.ts'
 
 test('RangeLock serves conflicts in order of arrival and lets readers share', async () => {
@@ -29,4 +30,21 @@ test('RangeLock serves conflicts in order of arrival and lets readers share', as
   await finish('read 3')
   await finish('read 4')
   await Promise.all(all)
+})
+
+test('a claim on everything has its turn, however many others there are', async () => {
+  const lock = new RangeLock()
+  const done: string[] = []
+  const places = Array.from({ length: 256 }, (_, i) => lock.tryClaim(i, 1, false))
+  const everything = lock.run({ offset: 0, byteCount: 1000, exclusive: true }, async () => done.push('everything'))
+  const later: Promise<number>[] = []
+  for (const place of places) {
+    lock.release(place)
+    await nextTurn()
+    // From the first release on it has a place, so what comes now is behind it.
+    later.push(lock.run({ offset: 500, byteCount: 1, exclusive: false }, async () => done.push('later')))
+  }
+  await everything
+  await Promise.all(later)
+  assert.equal(done[0], 'everything')
 })
