@@ -12,6 +12,7 @@ import { explainContract } from '#iam/contract-access.ts'
 import { policyContract } from '#iam/contract.ts'
 import { kmsContract, rotationContract } from '#kms/contract.ts'
 import { auditLogContract } from '#audit/contract-log.ts'
+import { cosContract } from '#cos/contract.ts'
 import { auditContract } from '#audit/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
@@ -25,6 +26,7 @@ const documents: Readonly<Record<string, { readonly title: string; readonly cont
   resources: { title: 'Resource controller and resource manager', contract: resourcesContract },
   kms: { title: 'Key manager', contract: kmsContract },
   vpc: { title: 'Volumes and instances', contract: vpcContract },
+  cos: { title: 'Object storage', contract: cosContract },
   keyward: {
     title: "Keyward's own operations",
     contract: {
@@ -59,7 +61,7 @@ export const openapiFolder = resolve(import.meta.dirname, '../openapi')
 function document(title: string, contract: Contract) {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const [operationId, operation] of Object.entries(contract)) {
-    const path = (paths[operation.path] ??= {})
+    const path = (paths[`${operation.path}${distinction(operation)}`] ??= {})
     path[operation.method.toLowerCase()] = describe(operationId, operation)
   }
   return {
@@ -70,20 +72,37 @@ function document(title: string, contract: Contract) {
   }
 }
 
+/** Where several operations share a method and a path, what else tells them apart stands behind a `#`. */
+const distinction = ({ when }: Operation): string =>
+  when ? `#${[...(when.query ?? []), ...(when.header === undefined ? [] : [when.header])].join('&')}` : ''
+
 function describe(operationId: string, operation: Operation) {
-  const { body, reply, status } = operation
-  const type = operation.bodyType === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
+  const { body, status } = operation
+  const type = mediaTypes[operation.bodyType ?? 'json']
   return {
     operationId,
     summary: operation.summary,
     ...(operation.action === null ? {} : { security: [{ bearer: [] }], 'x-iam-action': operation.action }),
     parameters: [...pathParameters(operation.path), ...queryParameters(operation.query)],
     ...(body && { requestBody: { required: operation.bodyOptional !== true, content: { [type]: { schema: body } } } }),
+    ...(operation.bodyType === 'stream' && { requestBody: { required: true, content: { [type]: {} } } }),
     responses: {
-      [status]: { description: 'Success', ...(reply && { content: { 'application/json': { schema: reply } } }) },
+      [status]: { description: 'Success', ...answer(operation) },
       default: { description: "A refusal, in the service's error body" },
     },
   }
+}
+
+const mediaTypes = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+  xml: 'application/xml',
+  stream: 'application/octet-stream',
+} as const
+
+function answer({ reply, replyType = 'json' }: Operation) {
+  if (reply) return { content: { [mediaTypes[replyType]]: { schema: reply } } }
+  return replyType === 'stream' ? { content: { [mediaTypes.stream]: {} } } : {}
 }
 
 const pathParameters = (path: string) =>

@@ -27,7 +27,7 @@ export interface Endpoints {
   readonly kms: string
   readonly vpc: string
   readonly resourceController: string
-  readonly cos: string | null
+  readonly cos: string
   readonly console: string | null
 }
 
@@ -38,12 +38,12 @@ interface Bootstrap {
 
 const doneName = 'bootstrap-done'
 
-export const endpointsAt = (baseUrl: string): Endpoints => ({
+export const endpointsAt = (baseUrl: string, cosUrl: string): Endpoints => ({
   iam: baseUrl,
   kms: baseUrl,
   vpc: `${baseUrl}/v1`,
   resourceController: baseUrl,
-  cos: null,
+  cos: cosUrl,
   console: null,
 })
 

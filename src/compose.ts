@@ -12,6 +12,8 @@ import type { VirtualClock } from '#base/virtual-clock.ts'
 import { startDiskPool } from '#disk/pool.ts'
 import type { DiskPool } from '#disk/pool.ts'
 import { makeServer } from '#edge/server.ts'
+import { makeStreamServer } from '#edge/stream-server.ts'
+import { makeStreamService } from '#edge/stream-service.ts'
 import { makeService } from '#edge/service.ts'
 import type { Service } from '#edge/service.ts'
 import { auditLogContract } from '#audit/contract-log.ts'
@@ -20,6 +22,10 @@ import { startAuditLog } from '#audit/log.ts'
 import { makeProofs } from '#audit/proofs.ts'
 import { auditLogRoutes, auditRoutes } from '#audit/routes.ts'
 import { makeTrail } from '#audit/trail.ts'
+import { cosContract } from '#cos/contract.ts'
+import { makeCos } from '#cos/cos.ts'
+import { refuseNotYet } from '#cos/not-yet.ts'
+import { cosRoutes } from '#cos/routes.ts'
 import { makeAudit } from '#events/audit.ts'
 import { startDispatcher } from '#events/dispatcher.ts'
 import type { Consumer, Dispatcher } from '#events/dispatcher.ts'
@@ -48,6 +54,7 @@ import { watchRotation } from '#master-key/watch.ts'
 import { operatorTokenHash } from './operator-token.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { makeResources } from '#resources/resources.ts'
+import type { Resources } from '#resources/resources.ts'
 import { resourcesRoutes } from '#resources/routes.ts'
 import { holdDataFolder } from '#store/data-folder.ts'
 import { openSqlite } from '#store/sqlite.ts'
@@ -132,13 +139,32 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   })
   parts.defer(() => pool.close())
   meet(pool)
-  const resources = makeResources({
+  // Each asks the other: object storage whose instance it is, the account layer for the keys of a credential.
+  const cos = makeCos({
+    database,
+    outbox,
+    clock,
+    random,
+    sealer,
+    dataFolder: folder.path,
+    region: config.region,
+    iam: iam.port,
+    credentials: iam.credentials,
+    instance: (id) => resources.port.storageInstance(id),
+  })
+  // Known once it listens, which is before anybody can ask for it.
+  let cosUrl = ''
+  const resources: Resources = makeResources({
     database,
     outbox,
     clock,
     random,
     iam: iam.port,
     kms: kms.port,
+    cos: cos.port,
+    credentials: iam.credentials,
+    sealer,
+    cosUrl: () => cosUrl,
     region: config.region,
     searchables: [],
   })
@@ -176,7 +202,16 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     dispatcher?.wake('kms.leases')
   }
 
+  const http = {
+    log,
+    clock,
+    random,
+    trustedProxies: config.trustedProxies,
+    tls: config.tls && { cert: readPem(config.tls.certPath), key: readPem(config.tls.keyPath) },
+    checkReplies: config.checkReplies,
+  }
   const server = makeServer({
+    ...http,
     services: [
       makeService({ dialect: 'identity', contract: tokenContract, routes: tokenRoutes(iam) }),
       makeService({ dialect: 'identity', contract: identityContract, routes: identityRoutes(iam) }),
@@ -199,17 +234,26 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       ...(virtualClock ? [clockService(virtualClock, afterAdvance, operatorAccess)] : []),
     ],
     iam: iam.port,
-    log,
-    clock,
-    random,
     publicUrl: config.publicUrl,
-    trustedProxies: config.trustedProxies,
-    tls: config.tls && { cert: readPem(config.tls.certPath), key: readPem(config.tls.keyPath) },
-    checkReplies: config.checkReplies,
   })
   parts.defer(() => server.close())
-  const port = await listen(server, config)
-  const endpoints = endpointsAt(config.publicUrl ?? urlOf(config, port))
+  const cosServer = makeStreamServer({
+    ...http,
+    service: makeStreamService({
+      dialect: 'cos',
+      contract: cosContract,
+      routes: cosRoutes(cos),
+      identify: cos.identify,
+      refuse: refuseNotYet,
+    }),
+    iam: iam.port,
+    publicUrl: config.cosPublicUrl,
+  })
+  parts.defer(() => cosServer.close())
+  const cosPort = await listen(cosServer, config.host, config.cosPort)
+  cosUrl = config.cosPublicUrl ?? urlOf(config, cosPort)
+  const port = await listen(server, config.host, config.port)
+  const endpoints = endpointsAt(config.publicUrl ?? urlOf(config, port), cosUrl)
   const firstAccounts = await bootstrap({
     folder: folder.path,
     region: config.region,
@@ -229,6 +273,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       sweepsConsumer(kms),
       ...iam.consumers,
       ...resources.consumers,
+      ...cos.consumers,
       ...vpc.consumers,
     ].map((consumer) => ({
       ...consumer,
@@ -291,14 +336,14 @@ function refuseLostDatabase(folder: string): void {
   throw new Fault('unavailable', `${volumes} holds volumes, but their database is missing or empty`)
 }
 
-async function listen(server: ReturnType<typeof makeServer>, config: Config): Promise<number> {
+async function listen(server: ReturnType<typeof makeServer>, host: string, wanted: number): Promise<number> {
   try {
-    await server.listen({ host: config.host, port: config.port })
+    await server.listen({ host, port: wanted })
   } catch (cause) {
-    throw new Fault('unavailable', `cannot listen on ${config.host} port ${config.port}`, { cause })
+    throw new Fault('unavailable', `cannot listen on ${host} port ${wanted}`, { cause })
   }
   const [address] = server.addresses()
-  return typeof address === 'object' ? address.port : config.port
+  return typeof address === 'object' ? address.port : wanted
 }
 
 function urlOf(config: Config, port: number): string {

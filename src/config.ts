@@ -15,8 +15,11 @@ export interface Config {
   readonly host: string
   /** 0 lets the system choose; the chosen one is printed and written to bootstrap.json. */
   readonly port: number
+  /** Where object storage listens: a bucket may be called like a path of any other API. 0 lets the system choose. */
+  readonly cosPort: number
   readonly tls: { readonly certPath: string; readonly keyPath: string } | null
   readonly publicUrl: string | null
+  readonly cosPublicUrl: string | null
   /** Addresses and networks of proxies whose word for the client's address is taken. */
   readonly trustedProxies: readonly string[]
   readonly region: string
@@ -43,10 +46,16 @@ export const settings = {
   data: { type: 'string', variable: 'KEYWARD_DATA', help: 'data folder (./keyward-data)' },
   host: { type: 'string', variable: 'KEYWARD_HOST', help: 'address to listen on (127.0.0.1)' },
   port: { type: 'string', variable: 'KEYWARD_PORT', help: 'HTTP port, 0 for any (8080)' },
+  'cos-port': { type: 'string', variable: 'KEYWARD_COS_PORT', help: 'object storage port (the one above, 0 with 0)' },
   'tls-cert': { type: 'string', variable: 'KEYWARD_TLS_CERT', help: 'certificate chain, PEM file' },
   'tls-key': { type: 'string', variable: 'KEYWARD_TLS_KEY', help: 'private key, PEM file' },
   insecure: { type: 'boolean', variable: 'KEYWARD_INSECURE', help: 'allow plain HTTP beyond this machine' },
   'public-url': { type: 'string', variable: 'KEYWARD_PUBLIC_URL', help: 'how clients reach this server (as they say)' },
+  'cos-public-url': {
+    type: 'string',
+    variable: 'KEYWARD_COS_PUBLIC_URL',
+    help: 'how clients reach object storage (as they say)',
+  },
   'trusted-proxy': {
     type: 'string',
     variable: 'KEYWARD_TRUSTED_PROXY',
@@ -125,12 +134,16 @@ export function parseConfig(
   }
   const masterKeySettings = { environment, text, oldPkcs11: isTrue(values['old-pkcs11']) }
 
+  const port = whole('port', text('port'), 8080, 0, 65_535)
+
   return Object.freeze<Config>({
     dataFolder: text('data') ?? './keyward-data',
     host,
-    port: whole('port', text('port'), 8080, 0, 65_535),
+    port,
+    cosPort: whole('cos-port', text('cos-port'), port === 0 ? 0 : Math.min(port + 1, 65_535), 0, 65_535),
     tls,
-    publicUrl: publicUrl(text('public-url')),
+    publicUrl: publicUrl('public-url', text('public-url')),
+    cosPublicUrl: publicUrl('cos-public-url', text('cos-public-url')),
     trustedProxies: trustedProxies(text('trusted-proxy')),
     region: region(text('region') ?? 'us-south'),
     masterKey: masterKeySource(masterKeySettings),
@@ -204,12 +217,12 @@ function whole(name: Name, text: string | null, otherwise: number, min: number, 
   return value
 }
 
-function publicUrl(text: string | null): string | null {
+function publicUrl(name: Name, text: string | null): string | null {
   if (text === null) return null
   const url = URL.canParse(text) ? new URL(text) : null
-  if (!url || !/^https?:$/.test(url.protocol)) throw refusal('--public-url must be an http or https URL')
+  if (!url || !/^https?:$/.test(url.protocol)) throw refusal(`--${name} must be an http or https URL`)
   if (url.username || url.password || url.search || url.hash) {
-    throw refusal('--public-url must be scheme, host, port and path and nothing else')
+    throw refusal(`--${name} must be scheme, host, port and path and nothing else`)
   }
   return url.href.replace(/\/+$/, '')
 }

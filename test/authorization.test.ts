@@ -11,6 +11,7 @@ import type { Subject, Target } from '#iam/port.ts'
 import { administrator, delegator, make, platformRole, reader, serviceRole, user } from '#iam/testing/policies.ts'
 import { accountA, accountB, makeWorld } from '#iam/testing/world.ts'
 import type { World } from '#iam/testing/world.ts'
+import { cosContract } from '#cos/contract.ts'
 import { kmsContract } from '#kms/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { vpcContract } from '#vpc/contract.ts'
@@ -19,6 +20,8 @@ const golden = join(import.meta.dirname, 'golden/authorization.txt')
 
 const keys = { accountId: accountA, serviceName: 'kms' }
 const storage = { serviceName: 'server-protect', accountId: accountB }
+const buckets = { accountId: accountA, serviceName: 'cloud-object-storage' }
+const images = { serviceName: 'is', accountId: accountB, resourceType: 'image' }
 
 interface Row {
   readonly name: string
@@ -39,6 +42,7 @@ async function callers(world: World): Promise<readonly Row[]> {
   ])
   await make(world, a, { iam_id: 'IBMid-ADMIN' }, keys, [administrator])
   await make(world, a, storage, { ...keys, resourceType: 'key', resource: 'k1' }, [delegator, reader])
+  await make(world, a, images, { ...buckets, resourceType: 'bucket', resource: 'b1' }, [reader])
   return [
     { name: "A's owner", subject: a.caller },
     { name: "A's viewer: Viewer on all services", subject: person('IBMid-VIEWER', accountA) },
@@ -51,7 +55,7 @@ async function callers(world: World): Promise<readonly Row[]> {
       name: "B's block storage, authorized: Reader and Authorization Delegator on key k1",
       subject: { kind: 'service', ...storage },
     },
-    { name: "B's images, not authorized", subject: { kind: 'service', serviceName: 'is', accountId: accountB } },
+    { name: "B's images, authorized: Reader on bucket b1", subject: { kind: 'service', ...images } },
   ]
 }
 
@@ -59,8 +63,11 @@ async function callers(world: World): Promise<readonly Row[]> {
 const targets: Readonly<Record<string, Target>> = {
   'kms, key k1': { ...keys, serviceInstance: 'i1', resourceType: 'key', resource: 'k1', keyRing: 'default' },
   'kms, key k2': { ...keys, serviceInstance: 'i1', resourceType: 'key', resource: 'k2', keyRing: 'default' },
+  'object storage, bucket b1': { ...buckets, serviceInstance: 'i1', resourceType: 'bucket', resource: 'b1' },
+  'object storage, bucket b2': { ...buckets, serviceInstance: 'i1', resourceType: 'bucket', resource: 'b2' },
   'VPC, volume v1': { accountId: accountA, serviceName: 'is', resourceType: 'volume', resource: 'v1' },
   'instances of kms': { ...keys, serviceInstance: 'i1' },
+  'credentials of kms': { ...keys, serviceInstance: 'i1' },
   'resource groups': {
     accountId: accountA,
     serviceName: 'resource-controller',
@@ -78,10 +85,12 @@ const actionsOf = (...contracts: readonly Contract[]): readonly string[] => [
 
 function actionsFor(target: string): readonly string[] {
   if (target.startsWith('kms')) return actionsOf(kmsContract)
+  if (target.startsWith('object storage')) return actionsOf(cosContract)
   if (target.startsWith('VPC'))
     return actionsOf(vpcContract).filter((action) => !/\.(region|zone|volume-profile)\./.test(action))
   const prefix = {
     'instances of kms': 'resource-controller.instance.',
+    'credentials of kms': 'resource-controller.credential.',
     'resource groups': 'resource-controller.group.',
   }
   if (target in prefix) {

@@ -11,14 +11,31 @@ export interface Operation {
   /** The IAM action that the noun asks for, or null where nobody has to be known (tokens, signing keys). */
   readonly action: string | null
   readonly query?: TSchema
-  /** Schema of the body. `form` bodies are URL-encoded; everything else is JSON whatever its content type says. */
+  /**
+   * What a request has beside method and path, where several operations share those: query parameters that are there,
+   * and a header. The first operation of the contract that fits is meant.
+   */
+  readonly when?: { readonly query?: readonly string[]; readonly header?: string }
+  /**
+   * Schema of the body. `form` bodies are URL-encoded, `stream` ones are bytes as they arrive (and have no schema);
+   * everything else is JSON whatever its content type says.
+   */
   readonly body?: TSchema
-  readonly bodyType?: 'json' | 'form'
+  readonly bodyType?: 'json' | 'form' | 'xml' | 'stream'
   /** True when clients may leave the body out; it is then `undefined`. */
   readonly bodyOptional?: boolean
   /** Status of success, and the shape of its body; no shape means no body. */
   readonly status: number
   readonly reply?: TSchema
+  readonly replyType?: 'json' | 'xml' | 'stream'
+}
+
+/** A body as it arrives. Whoever reads it to the end knows that it is what the client meant: else reading throws. */
+export interface StreamBody extends AsyncIterable<Uint8Array> {
+  /** How many bytes the client has announced; null where it has not. */
+  readonly announcedBytes: number | null
+  /** The checksum that the client has proven it by; known when it has been read. */
+  checksum(): { readonly algorithm: string; readonly value: string } | null
 }
 
 export type Contract = Readonly<Record<string, Operation>>
@@ -32,7 +49,11 @@ type Shape<Schema> = Schema extends TSchema ? Static<Schema> : undefined
 export interface Input<O extends Operation> {
   readonly path: { readonly [Name in PathParameters<O['path']>]: string }
   readonly query: Shape<O['query']>
-  readonly body: O['bodyOptional'] extends true ? Shape<O['body']> | undefined : Shape<O['body']>
+  readonly body: O['bodyType'] extends 'stream'
+    ? StreamBody
+    : O['bodyOptional'] extends true
+      ? Shape<O['body']> | undefined
+      : Shape<O['body']>
   /** Lower-case names; the last value where a header was repeated. */
   readonly headers: Readonly<Record<string, string | undefined>>
 }
@@ -52,7 +73,11 @@ export class Reply<Body> {
 export const reply = <Body>(body: Body, headers: Readonly<Record<string, string>>, status?: number): Reply<Body> =>
   new Reply(body, headers, status)
 
-type Answer<O extends Operation> = O['reply'] extends TSchema ? Static<O['reply']> : void
+type Answer<O extends Operation> = O['replyType'] extends 'stream'
+  ? AsyncIterable<Uint8Array> | undefined
+  : O['reply'] extends TSchema
+    ? Static<O['reply']>
+    : void
 
 /**
  * One handler per operation, one line each. Operations with an action receive `Known` (the caller is known), the others

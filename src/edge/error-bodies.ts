@@ -1,9 +1,11 @@
 // One fault, several dialects: the only place that writes an error body. Sources: IBM Cloud IAM token and identity API,
-// IAM policy management API, Key Protect API, resource controller API and VPC API, "Error handling" of each.
+// IAM policy management API, Key Protect API, resource controller API and VPC API, "Error handling" of each; Amazon S3,
+// "Error responses", for object storage.
 
 import type { Explanation, Fault, FaultCode } from '#base/fault.ts'
+import { printXml } from '#base/xml.ts'
 
-export type Dialect = 'identity' | 'policy' | 'kms' | 'resources' | 'vpc'
+export type Dialect = 'identity' | 'policy' | 'kms' | 'resources' | 'vpc' | 'cos'
 
 const status = {
   invalid: 400,
@@ -93,6 +95,20 @@ const reasons = {
     not_implemented: 'not_implemented',
     unavailable: 'backend_service_unavailable',
   },
+  cos: {
+    invalid: 'InvalidArgument',
+    unauthenticated: 'AccessDenied',
+    forbidden: 'AccessDenied',
+    not_found: 'NoSuchKey',
+    conflict: 'OperationAborted',
+    gone: 'NoSuchKey',
+    precondition: 'PreconditionFailed',
+    too_large: 'EntityTooLarge',
+    unprocessable: 'InvalidRequest',
+    over_limit: 'SlowDown',
+    not_implemented: 'NotImplemented',
+    unavailable: 'ServiceUnavailable',
+  },
 } as const satisfies Record<Dialect, Record<FaultCode, string>>
 
 /** The JSON-schema family of VPC error codes; the other services have one code for every wrong body. */
@@ -116,9 +132,21 @@ function schemaReason(dialect: Dialect, { keyword, target }: Fault): string | un
   return dialect === 'vpc' && keyword !== undefined ? vpcSchemaReasons[keyword] : undefined
 }
 
+/** Statuses of object storage that its kind of fault does not tell. Amazon S3, "List of error codes". */
+const cosStatuses: Readonly<Record<string, number>> = {
+  AccessDenied: 403,
+  EntityTooLarge: 400,
+  InvalidRange: 416,
+  InvalidRequest: 400,
+  MethodNotAllowed: 405,
+  MissingContentLength: 411,
+  SlowDown: 503,
+}
+
 export interface ErrorBody {
   readonly status: number
-  readonly body: Record<string, unknown>
+  /** JSON, or the text of an XML document. */
+  readonly body: Record<string, unknown> | string
 }
 
 /** What the edge knows of the failed request, for bodies that repeat it. */
@@ -131,6 +159,7 @@ export interface Failed {
 export function errorBody(dialect: Dialect, fault: Fault, failed: Failed): ErrorBody {
   const code = isKmsStranger(dialect, fault) ? 'unauthenticated' : fault.code
   const reason = fault.reason ?? schemaReason(dialect, fault) ?? reasons[dialect][fault.code]
+  if (dialect === 'cos') return { status: cosStatuses[reason] ?? status[code], body: cosBody(fault, reason, failed) }
   const body = { ...writers[dialect](fault, reason, status[code], failed), ...explained(fault.explanation) }
   return { status: status[code], body }
 }
@@ -144,6 +173,7 @@ const isKmsStranger = (dialect: Dialect, fault: Fault): boolean =>
 
 /** For a bug of ours: 500 in the dialect, and nothing of what happened. */
 export function brokenBody(dialect: Dialect, fault: Fault, failed: Failed): ErrorBody {
+  if (dialect === 'cos') return { status: 500, body: cosBody(fault, 'InternalError', failed) }
   const reason = { identity: 'BXNIM0500E', policy: 'request_not_processed', kms: 'INTERNAL_ERR' } as const
   const code = dialect === 'resources' || dialect === 'vpc' ? 'internal_error' : reason[dialect]
   return { status: 500, body: writers[dialect](fault, code, 500, failed) }
@@ -154,7 +184,13 @@ const explained = (explanation: Explanation | undefined) => (explanation ? { exp
 
 type Writer = (fault: Fault, reason: string, status: number, failed: Failed) => Record<string, unknown>
 
-const writers: Record<Dialect, Writer> = {
+/** Strict readers of the dialect know no explanation; it is in the header, and its sentence in the message. */
+const cosBody = (fault: Fault, code: string, { url, requestId }: Failed): string =>
+  printXml({
+    Error: { Code: code, Message: fault.message, ...fault.extra, Resource: url, RequestId: requestId },
+  })
+
+const writers: Record<Exclude<Dialect, 'cos'>, Writer> = {
   identity: (fault, reason, _, { requestId, url, at }) => ({
     errorCode: reason,
     errorMessage: fault.message,

@@ -38,6 +38,7 @@ export function sendError(
     : brokenBody(dialect, new Fault('unavailable', 'internal error: the request id finds it in the log'), failed)
   if (fault?.code === 'over_limit') response.header('retry-after', String(fault.retryAfterSeconds ?? 1))
   if (fault?.explanation) response.headers(explanationHeader(fault.explanation))
+  if (typeof body === 'string') response.type('application/xml')
   response.code(status).headers(requestIdHeaders(dialect, id)).header('cache-control', 'no-store').send(body)
 }
 

@@ -11,6 +11,7 @@ const headerOf = {
   resources: 'transaction-id',
   kms: 'correlation-id',
   vpc: 'x-request-id',
+  cos: 'x-amz-request-id',
 } as const satisfies Record<Dialect, string>
 
 const sane = /^[\w.:-]{1,128}$/

@@ -22,9 +22,8 @@ import { requestId, requestIdHeaders } from './request-id.ts'
 import type { Call, Mounted, RawInput, Service } from './service.ts'
 import { makeValidator } from './validate.ts'
 
-export interface EdgeParts {
-  readonly services: readonly Service[]
-  readonly iam: IamPort
+/** What every server of ours is made with, whatever it serves. */
+export interface HttpParts {
   readonly log: Log
   readonly clock: Clock
   readonly random: Random
@@ -37,25 +36,18 @@ export interface EdgeParts {
   readonly checkReplies: boolean
 }
 
+export interface EdgeParts extends HttpParts {
+  readonly services: readonly Service[]
+  readonly iam: IamPort
+}
+
 export function makeServer(parts: EdgeParts): FastifyInstance {
-  const options = {
-    logger: false,
-    trustProxy: parts.trustedProxies?.length ? [...parts.trustedProxies] : false,
+  const server = makeHttp(parts, {
     bodyLimit: httpBodyBytesMax,
     requestTimeout: httpRequestTimeoutMs,
-    forceCloseConnections: true,
-    exposeHeadRoutes: false,
     routerOptions: { maxParamLength: httpPathParameterLengthMax, ignoreTrailingSlash: true },
-    frameworkErrors: (_error: unknown, request: FastifyRequest, response: FastifyReply) =>
-      sendMalformed(parts, request, response),
-    clientErrorHandler: refuseBrokenHttp,
-  }
-  // Node swaps the two times when the first is the larger, and looks at them only now and then.
-  const http = { headersTimeout: httpHeadersTimeoutMs, connectionsCheckingInterval: httpTimeoutCheckMs }
-  // The two kinds of server differ in a type parameter that nothing below uses.
-  const server = (
-    parts.tls ? fastify({ ...options, https: { ...parts.tls, ...http } }) : fastify({ ...options, http })
-  ) as FastifyInstance
+    frameworkErrors: (_error, request, response) => sendMalformed(parts, request, response),
+  })
 
   // The operation says how its body is read; what the header says, or garbles, is no reason to refuse.
   server.addHook('onRequest', async (request) => {
@@ -72,6 +64,38 @@ export function makeServer(parts: EdgeParts): FastifyInstance {
   server.setNotFoundHandler((request, response) => sendUnknownRoute(parts, request, response))
   return server
 }
+
+interface HttpOptions {
+  readonly bodyLimit: number
+  readonly requestTimeout: number
+  /** After how long without a byte a connection ends; never, where it is not said. */
+  readonly connectionTimeout?: number
+  readonly routerOptions: { readonly maxParamLength: number; readonly ignoreTrailingSlash: boolean }
+  readonly frameworkErrors: (error: unknown, request: FastifyRequest, response: FastifyReply) => void
+}
+
+export function makeHttp(parts: HttpParts, own: HttpOptions): FastifyInstance {
+  const options = {
+    ...own,
+    logger: false,
+    trustProxy: parts.trustedProxies?.length ? [...parts.trustedProxies] : false,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    clientErrorHandler: refuseBrokenHttp,
+  }
+  // Node swaps the two times when the first is the larger, and looks at them only now and then.
+  const http = { headersTimeout: httpHeadersTimeoutMs, connectionsCheckingInterval: httpTimeoutCheckMs }
+  // The two kinds of server differ in a type parameter that nothing below uses.
+  return (
+    parts.tls ? fastify({ ...options, https: { ...parts.tls, ...http } }) : fastify({ ...options, http })
+  ) as FastifyInstance
+}
+
+export const anyoneOf = (parts: HttpParts, dialect: Dialect, request: FastifyRequest): Anyone => ({
+  requestId: requestId(request, dialect, parts.random),
+  baseUrl: parts.publicUrl ?? ownUrl(request),
+  remoteAddress: request.ip,
+})
 
 function mount(server: FastifyInstance, parts: EdgeParts, service: Service, mounted: Mounted): void {
   const { operation } = mounted
@@ -97,11 +121,7 @@ function mount(server: FastifyInstance, parts: EdgeParts, service: Service, moun
     url: operation.path.replaceAll(/\{(\w+)\}/g, ':$1'),
     errorHandler: (error, request, response) => sendError(parts, dialect, error, request, response),
     handler: async (request, response) => {
-      const anyone: Anyone = {
-        requestId: requestId(request, dialect, parts.random),
-        baseUrl: parts.publicUrl ?? ownUrl(request),
-        remoteAddress: request.ip,
-      }
+      const anyone = anyoneOf(parts, dialect, request)
       response.headers(requestIdHeaders(dialect, anyone.requestId))
       const call = callOf(mounted, dialect, anyone, request)
       const answer = await service.watch(call, async () => {
@@ -162,7 +182,7 @@ function send(response: FastifyReply, answer: Reply<unknown>, status: number): F
   return answer.body === undefined ? response.send() : response.send(answer.body)
 }
 
-function flat(request: FastifyRequest): Record<string, string | undefined> {
+export function flat(request: FastifyRequest): Record<string, string | undefined> {
   const headers: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(request.headers))
     headers[name] = Array.isArray(value) ? value.at(-1) : value

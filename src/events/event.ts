@@ -138,6 +138,11 @@ export type Event =
       signature: string
       fencedAt: number
     })
+  | (Base & { type: 'cos.bucket.created' | 'cos.bucket.deleted'; bucketCrn: string })
+  | (Base & { type: 'cos.object.written' | 'cos.object.deleted'; bucketCrn: string; key: string; objectId: string })
+  | (Base & { type: 'cos.hmac-key.created'; accessKeyId: string; iamId: string })
+  | (Base & { type: 'cos.hmac-key.deleted'; accessKeyId: string })
+  | (Base & { type: 'resources.key.created' | 'resources.key.updated' | 'resources.key.deleted'; keyCrn: string })
   | (Base & { type: 'vpc.volume.requested'; volumeCrn: string; keyCrn: string })
   | (Base & { type: 'vpc.volume.abandoned'; volumeCrn: string; reason: string })
   | (Base & { type: 'vpc.volume.refused'; volumeCrn: string; reason: string })

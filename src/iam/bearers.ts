@@ -10,7 +10,14 @@ import { makeAllowLists } from './allowed-addresses.ts'
 import { hashApiKey } from './api-key.ts'
 import type { VerifiedToken } from './claims.ts'
 import type { Caller } from './port.ts'
-import { activeAccount, assumableById, assumableByName, loginByApiKey, loginByHash } from './tables-bearers.ts'
+import {
+  activeAccount,
+  assumableById,
+  assumableByName,
+  loginByApiKey,
+  loginByHash,
+  loginByIamId,
+} from './tables-bearers.ts'
 import type { Assumable, Login } from './tables-bearers.ts'
 
 /** Who somebody is, apart from what account they act in. */
@@ -41,6 +48,8 @@ export type ProfileName = { readonly iamId: string } | { readonly accountId: str
 export interface Bearers {
   byApiKey(apiKey: string): Promise<Bearer | null>
   byApiKeyId(apiKeyId: string): Promise<Bearer | null>
+  /** Of a service id, which has shown who it is in another way. */
+  byIamId(iamId: string): Promise<Bearer | null>
   /** Null when whoever the token was given to may act no longer. */
   ofToken(token: VerifiedToken): Promise<Bearer | null>
   /** Null when there is no such profile or it does not let the bearer in: the bearer learns no more. */
@@ -83,6 +92,11 @@ export function makeBearers({ database, clock }: { readonly database: Database; 
     },
 
     byApiKeyId,
+
+    async byIamId(iamId) {
+      const login = await loginByIamId(reads, iamId)
+      return login && { ...bearerOf({ ...login, apiKeyId: '' }), apiKeyId: null }
+    },
 
     async ofToken({ iamId, accountId, authnIamId, apiKeyId }) {
       const root = apiKeyId === null ? await service(authnIamId.slice('crn-'.length), null) : await byApiKeyId(apiKeyId)

@@ -24,10 +24,12 @@ import { makePermissions } from './permissions.ts'
 import { makePolicies } from './policies.ts'
 import type { Policies } from './policies.ts'
 import { makePolicyRights } from './policy-rights.ts'
-import type { IamPort, ListingPort } from './port.ts'
+import type { CredentialsPort, IamPort, ListingPort } from './port.ts'
+import { makeServiceCredentials } from './service-credentials.ts'
 
 export interface Iam extends Identities {
   readonly port: IamPort & ListingPort
+  readonly credentials: CredentialsPort
   readonly policies: Policies
   readonly customRoles: CustomRoles
   readonly accessGroups: AccessGroups
@@ -65,6 +67,7 @@ export async function makeIam(parts: {
   return {
     ...identities,
     port,
+    credentials: makeServiceCredentials({ ...parts, ...identities, policies }),
     policies,
     customRoles: makeCustomRoles(access),
     accessGroups: makeAccessGroups(access),

@@ -15,6 +15,7 @@ import type { Accounts } from './accounts.ts'
 import { makeApiKeys } from './api-keys.ts'
 import type { ApiKeys } from './api-keys.ts'
 import { makeBearers } from './bearers.ts'
+import type { Bearers } from './bearers.ts'
 import { makeChanges } from './changes.ts'
 import type { Permissions } from './permissions.ts'
 import { makeProfileIdentities } from './profile-identities.ts'
@@ -39,6 +40,7 @@ export interface Identities {
   readonly accounts: Accounts
   readonly users: Users
   readonly tokens: Tokens
+  readonly bearers: Bearers
   readonly signingKeys: SigningKeys
   readonly apiKeys: ApiKeys
   readonly serviceIds: ServiceIds
@@ -65,10 +67,12 @@ export async function makeIdentities(parts: {
   const signingKeys = await openSigningKeys(parts)
   const shared = { ...parts, throttle: makeThrottle(clock), changes: makeChanges(outbox, clock) }
   const profiles = makeProfiles(shared)
+  const bearers = makeBearers(shared)
   return {
     accounts: makeAccounts(shared),
     users: makeUsers(shared),
-    tokens: makeTokens({ ...shared, keys: signingKeys, bearers: makeBearers(shared) }),
+    tokens: makeTokens({ ...shared, keys: signingKeys, bearers }),
+    bearers,
     signingKeys,
     apiKeys: makeApiKeys(shared),
     serviceIds: makeServiceIds(shared),

@@ -123,6 +123,38 @@ export interface ListingPort {
   ): Promise<readonly (Grant<Action> | null)[]>
 }
 
+/** What stands behind a service credential: a service id with an API key, and perhaps a policy. */
+export interface ServiceCredential {
+  readonly iamId: string
+  readonly serviceIdCrn: string
+  readonly apiKeyId: string
+  readonly apiKeyName: string
+  /** In plain text, this once. */
+  readonly apiKey: string
+  readonly policyId: string | null
+}
+
+/** For the account layer and for services that know a caller by a credential of their own. */
+export interface CredentialsPort {
+  /** As `authenticate`, for a service id that has shown who it is in another way. Null for one that may act no longer. */
+  callerOf(iamId: string, remoteAddress: string): Promise<Caller | null>
+  /** With the rights of the caller, who gives no more than they hold. All of it or nothing, but for a crash. */
+  create(
+    context: Context,
+    wanted: {
+      readonly name: string
+      readonly description: string
+      readonly target: Target
+      /** The role on the target; null for none. */
+      readonly roleCrn: string | null
+    },
+  ): Promise<ServiceCredential>
+  /** May be repeated. */
+  remove(context: Context, credential: Pick<ServiceCredential, 'iamId' | 'policyId'>): Promise<void>
+  /** Whether the caller may be shown the credential's secrets: whoever has them acts as its service id. */
+  mayHold(caller: Caller, iamId: string): Promise<boolean>
+}
+
 /** Who runs the server: nobody of any account, and known by a credential of its own. */
 export interface OperatorPort {
   /** Throws Fault 'unauthenticated' for any token but the operator's, 'over_limit' for who guesses. */

@@ -24,6 +24,7 @@ const vpc = (...verbs: readonly string[]): string[] => vpcNouns.flatMap((noun) =
 const looking = ['retrieve', 'read', 'list']
 const making = ['create', 'update', 'delete', 'lock', 'unlock']
 const instances = (...verbs: readonly string[]): string[] => of('resource-controller.instance', verbs)
+const credentials = (...verbs: readonly string[]): string[] => of('resource-controller.credential', verbs)
 const groups = (...verbs: readonly string[]): string[] => of('resource-controller.group', verbs)
 const accessGroups = (...verbs: readonly string[]): string[] => of('iam-groups.groups', verbs)
 const members = (...verbs: readonly string[]): string[] => of('iam-groups.members', verbs)
@@ -36,6 +37,7 @@ const tags = (...verbs: readonly string[]): string[] => of('global-search-taggin
 
 const viewer = [
   ...instances(...looking),
+  ...credentials(...looking),
   ...groups(...looking),
   'global-search-tagging.resource.read',
   'iam.policy.read',
@@ -58,6 +60,7 @@ const operator = [
 const editor = [
   ...operator,
   ...instances(...making),
+  ...credentials('create', 'update', 'delete'),
   ...groups(...making),
   ...accessGroups('create', 'update', 'delete'),
   ...members('add', 'remove'),
@@ -69,6 +72,8 @@ const editor = [
 ]
 const administrator = [
   ...editor,
+  // IBM Cloud, "Service credentials": who sees the secrets of one.
+  ...credentials('retrieve_all'),
   ...tags('create-access-tag', 'delete-access-tag', 'attach-access-tag', 'detach-access-tag'),
   ...tags('delete-service-tag', 'attach-service-tag', 'detach-service-tag'),
   ...of('iam.policy', ['create', 'update', 'delete']),
@@ -146,7 +151,8 @@ const storageReader = [
 const storageWriter = [
   ...storageReader,
   ...objectWriter,
-  ...objects('delete', 'delete_version', 'delete_multi_part', 'put_tagging', 'get_uploads', 'restore'),
+  ...objects('delete', 'delete_version', 'post_multi_delete', 'delete_upload'),
+  ...objects('put_tagging', 'get_uploads', 'restore'),
   ...buckets('put_bucket', 'post_bucket', 'delete_bucket'),
 ]
 const storageManager = [

@@ -38,6 +38,21 @@ export async function loginByApiKey(query: Reads, apiKeyId: string, now: number)
   return (await logins(query, now).where('k.id', '=', apiKeyId).executeTakeFirst()) ?? null
 }
 
+/** A service id that has shown who it is without an API key, as far as it and its account may act. */
+export async function loginByIamId(query: Reads, iamId: string): Promise<Omit<Login, 'apiKeyId'> | null> {
+  const row = query
+    .selectFrom('iam_identity as i')
+    .innerJoin('iam_account as a', 'a.id', 'i.account_id')
+    .select(['i.account_id as accountId', 'i.iam_id as iamId', 'i.kind', 'i.name', 'i.email'])
+    .select(['i.unique_instance_crns as uniqueInstanceCrns', 'a.settings'])
+    .select(['a.allowed_ip_addresses as allowedIpAddresses'])
+    .where('i.iam_id', '=', iamId)
+    .where('i.kind', '=', 'serviceId')
+    .where('i.state', '=', 'active')
+    .where('a.state', '=', 'active')
+  return (await row.executeTakeFirst()) ?? null
+}
+
 /** A profile that lets the identity in, as far as both profile and account may act. */
 export interface Assumable {
   readonly iamId: string

@@ -3,6 +3,7 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
+import { keyContract } from './contract-keys.ts'
 import {
   catalogEntry,
   catalogListing,
@@ -371,6 +372,7 @@ const globalTagging = {
 
 export const resourcesContract = {
   ...instanceControl,
+  ...keyContract,
   ...groupManagement,
   ...globalCatalog,
   ...globalSearch,

@@ -10,6 +10,7 @@ import type { Outbox } from '#events/outbox.ts'
 import type { Context, Grant, IamPort } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
 import { guidOf, instanceCrn, instanceEvent, instanceTarget, noInstance, noLocation, operation } from './instance.ts'
+import type { Keys } from './keys.ts'
 import { parsePlanHistory, printPlanHistory, refusal } from './instance.ts'
 import type { PlainInstanceEvent } from './instance.ts'
 import { changeable, moves } from './instance-state.ts'
@@ -52,8 +53,9 @@ export function makeInstances(parts: {
   readonly iam: IamPort
   readonly region: string
   readonly provisioning: Provisioning
+  readonly keys: Pick<Keys, 'removeAll'>
 }) {
-  const { database, outbox, clock, random, iam, provisioning } = parts
+  const { database, outbox, clock, random, iam, provisioning, keys } = parts
 
   async function get(context: Context, id: string): Promise<InstanceRow> {
     const row = await find(context, id)
@@ -135,9 +137,10 @@ export function makeInstances(parts: {
   }
 
   /** Where the plan says so, the instance waits for its reclamation; otherwise it is removed at once. */
-  async function remove(context: Context, id: string): Promise<void> {
+  async function remove(context: Context, id: string, isRecursive = false): Promise<void> {
     const row = await find(context, id)
     const grant = await iam.authorize(context.caller, 'resource-controller.instance.delete', instanceTarget(row))
+    if (row.state === changeable && row.locked === 0) await keys.removeAll(context, row, isRecursive)
     if (planById(row.plan_id)?.isReclaimable) return await scheduleReclamation(context, grant, row)
     const { from, to } = moves.remove
     const set = { state: to, ...operation('delete', '', 'in progress') }

@@ -10,9 +10,20 @@ export interface ResourceGroup {
   readonly name: string
 }
 
+/** A service instance of object storage. */
+export interface StorageInstance {
+  readonly id: string
+  readonly accountId: string
+  readonly resourceGroupId: string
+  /** False while it is deleted and may still be restored. */
+  readonly isActive: boolean
+}
+
 export interface ResourcesPort {
   /** The group named, if it is the account's; its default group where no id is given. Null when there is none. */
   group(accountId: string, id: string | null): Promise<ResourceGroup | null>
+  /** By GUID, in whatever account; null for what is none, or has been removed for good. */
+  storageInstance(guid: string): Promise<StorageInstance | null>
 }
 
 /** A resource as Global Search shows it. Who may see it is decided on `target`. */

@@ -11,6 +11,7 @@ import {
   newInstance,
   searchRequest,
 } from './requests.ts'
+import { keyPageRequest, keyPageView, keyView, newKey } from './key-views.ts'
 import type { Resources } from './resources.ts'
 import { parseTagName, parseTagNames } from './tag-name.ts'
 import { attachMode, taggingOf, tagListing, tagRequest } from './tag-requests.ts'
@@ -19,6 +20,7 @@ import * as view from './views.ts'
 export const resourcesRoutes = ({
   creation,
   instances,
+  keys,
   reclamations,
   groups,
   catalog,
@@ -33,13 +35,21 @@ export const resourcesRoutes = ({
     view.instanceView(await instances.get(context, path.id), context.baseUrl),
   updateResourceInstance: async (context, { path, body }) =>
     view.instanceView(await instances.update(context, path.id, instancePatch(body)), context.baseUrl),
-  deleteResourceInstance: (context, { path }) => instances.remove(context, path.id),
+  deleteResourceInstance: (context, { path, query }) => instances.remove(context, path.id, query.recursive),
   lockResourceInstance: async (context, { path }) =>
     view.instanceView(await instances.lock(context, path.id), context.baseUrl),
   unlockResourceInstance: async (context, { path }) =>
     view.instanceView(await instances.unlock(context, path.id), context.baseUrl),
   cancelLastopResourceInstance: async (context, { path }) =>
     view.instanceView(await instances.cancel(context, path.id), context.baseUrl),
+
+  createResourceKey: async (context, { body }) => keyView(await keys.create(context, newKey(body))),
+  listResourceKeys: async (context, { query }) => keyPageView(await keys.list(context, keyPageRequest(query)), query),
+  listResourceKeysForInstance: async (context, { path, query }) =>
+    keyPageView(await keys.list(context, { ...keyPageRequest(query), instance: path.id }), query),
+  getResourceKey: async (context, { path }) => keyView(await keys.get(context, path.id)),
+  updateResourceKey: async (context, { path, body }) => keyView(await keys.rename(context, path.id, body.name)),
+  deleteResourceKey: (context, { path }) => keys.remove(context, path.id),
 
   listReclamations: async (context, { query }) => ({
     resources: (

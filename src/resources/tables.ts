@@ -128,6 +128,20 @@ export async function selectInstance(reads: Reads, accountId: string, guid: stri
   return row ?? null
 }
 
+/** For the service that it is an instance of, which has been told no account. */
+export async function selectInstanceOfService(
+  reads: Reads,
+  serviceName: string,
+  guid: string,
+): Promise<InstanceRow | null> {
+  const row = reads
+    .selectFrom('resources_instance')
+    .selectAll()
+    .where('guid', '=', guid)
+    .where('service_name', '=', serviceName)
+  return (await row.executeTakeFirst()) ?? null
+}
+
 /** Of all accounts, for the consumer that finishes what is half done. */
 export async function selectInstancesInState(reads: Reads, state: InstanceState): Promise<readonly InstanceRow[]> {
   return await reads.selectFrom('resources_instance').selectAll().where('state', '=', state).orderBy('guid').execute()

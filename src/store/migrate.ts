@@ -11,6 +11,7 @@ import * as iam from './migrations/0002-iam.ts'
 import * as resources from './migrations/0003-resources.ts'
 import * as kms from './migrations/0004-kms.ts'
 import * as vpc from './migrations/0005-vpc.ts'
+import * as cos from './migrations/0007-cos.ts'
 import * as vpcPages from './migrations/0009-vpc-pages.ts'
 import * as auditLog from './migrations/0011-audit-log.ts'
 import type { Schema } from './schema/schema.ts'
@@ -21,6 +22,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0003-resources': resources,
   '0004-kms': kms,
   '0005-vpc': vpc,
+  '0007-cos': cos,
   '0009-vpc-pages': vpcPages,
   '0011-audit-log': auditLog,
 }

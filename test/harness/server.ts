@@ -24,7 +24,7 @@ export interface Account {
 
 export interface BootstrapFile {
   readonly accounts: readonly [Account, Account]
-  readonly endpoints: Readonly<Record<'iam' | 'kms' | 'vpc' | 'resourceController', string>>
+  readonly endpoints: Readonly<Record<'iam' | 'kms' | 'vpc' | 'resourceController' | 'cos', string>>
 }
 
 export interface Server {

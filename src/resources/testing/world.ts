@@ -54,7 +54,18 @@ export async function makeWorld(hsCryptoRefusal: string | null = 'hs-crypto need
   const searchables: Searchable[] = []
 
   const parts = { database, outbox: makeOutbox(clock, random), clock, random, iam, kms: kms.port }
-  const resources = makeResources({ ...parts, region: 'us-south', searchables })
+  const noKeys = () => {
+    throw new Error('service credentials are made in tests of the whole program')
+  }
+  const resources = makeResources({
+    ...parts,
+    cos: { readObject: noKeys, writeObject: noKeys, createHmacKey: noKeys, deleteHmacKey: noKeys },
+    credentials: { callerOf: noKeys, create: noKeys, remove: noKeys, mayHold: noKeys },
+    sealer: { seal: noKeys, open: noKeys },
+    cosUrl: noKeys,
+    region: 'us-south',
+    searchables,
+  })
   await resources.groups.ensureDefault(accountA, groupA)
   await resources.groups.ensureDefault(accountB, groupB)
   const server = makeServer({

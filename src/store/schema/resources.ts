@@ -67,4 +67,23 @@ export interface ResourceTables {
     type: string
     name: string
   }
+  /** A service credential: a service id with an API key, and what the service made for it. */
+  resources_key: {
+    guid: string
+    account_id: string
+    instance_guid: string
+    name: string
+    /** Empty for none: then the service id may do nothing until a policy lets it. */
+    role_crn: string
+    iam_id: string
+    policy_id: string | null
+    /** Of the HMAC key that was made with it. */
+    access_key_id: string | null
+    /** JSON of the credentials, sealed; docs/formats.md, "Service credentials". */
+    sealed_credentials: Uint8Array
+    created_at: number
+    created_by: string
+    updated_at: number
+    updated_by: string
+  }
 }

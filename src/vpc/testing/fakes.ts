@@ -188,4 +188,5 @@ export const fakeResources: ResourcesPort = {
     if (id === 'nowhere') return null
     return { id: id ?? `default-${accountId.slice(0, 1)}`, accountId, name: id ?? 'Default' }
   },
+  storageInstance: async () => null,
 }
