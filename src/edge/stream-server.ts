@@ -89,9 +89,17 @@ function arrivedOf(request: FastifyRequest): Arrived {
     path: mark === -1 ? target : target.slice(0, mark),
     search: mark === -1 ? '' : target.slice(mark + 1),
     headers: flat(request),
-    // Reading that ends early must not end the connection: the client is still to be told why.
-    body: request.raw.iterator({ destroyOnReturn: false }),
+    body: bytesOf(request),
     remoteAddress: request.ip,
+  }
+}
+
+async function* bytesOf({ raw }: FastifyRequest): AsyncGenerator<Uint8Array> {
+  try {
+    // Reading that ends early must not end the connection: the client is still to be told why.
+    yield* raw.iterator({ destroyOnReturn: false })
+  } catch (cause) {
+    throw new Fault('invalid', 'the connection ended before the body did', { reason: 'IncompleteBody', cause })
   }
 }
 
