@@ -331,9 +331,11 @@ function introduce(kms: Kms): (pool: DiskPool) => void {
 
 /** Images without their database are volumes that nobody could open again: a new one over them would hide the loss. */
 function refuseLostDatabase(folder: string): void {
-  const volumes = join(folder, 'volumes')
-  if (!existsSync(volumes) || readdirSync(volumes).length === 0) return
-  throw new Fault('unavailable', `${volumes} holds volumes, but their database is missing or empty`)
+  for (const name of ['volumes', 'objects']) {
+    const path = join(folder, name)
+    if (!existsSync(path) || readdirSync(path).length === 0) continue
+    throw new Fault('unavailable', `${path} holds ${name}, but their database is missing or empty`)
+  }
 }
 
 async function listen(server: ReturnType<typeof makeServer>, host: string, wanted: number): Promise<number> {
