@@ -22,7 +22,7 @@ import {
 import type { GetObjectCommandInput } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { startServer, tempFolder } from './harness/server.ts'
-import { curl, ibmFor, makeStorage, s3For } from './harness/storage.ts'
+import { curl, ibmFor, ibmWithHmac, makeStorage, s3For } from './harness/storage.ts'
 
 const Bucket = 'images-of-a'
 
@@ -123,6 +123,17 @@ test('objects', async (t) => {
     await assert.rejects(read(Key, { Range: 'bytes=10-' }), named('InvalidRange'))
     await assert.rejects(read(Key, { Range: 'bytes=10-' }), status(416))
 
+    const ifRange = async (tag: string) =>
+      curl(
+        `${cos}/${Bucket}/${Key}`,
+        '-r',
+        '2-4',
+        '-H',
+        `If-Range: ${tag}`,
+        '-H',
+        `Authorization: Bearer ${await a.token()}`,
+      ).body
+    assert.deepEqual([await ifRange(String(ETag)), await ifRange('"other"')], ['234', '0123456789'])
     assert.ok(await read(Key, { IfMatch: ETag }))
     await assert.rejects(read(Key, { IfMatch: '"other"' }), status(412))
     await assert.rejects(read(Key, { IfNoneMatch: ETag }), status(304))
@@ -192,6 +203,9 @@ test('objects', async (t) => {
     await assert.rejects(s3.send(new CreateBucketCommand({ Bucket: 'smart' })), named('BucketAlreadyOwnedByYou'))
 
     const ibm = ibmFor(server, a.account.apiKey, instance.id)
+    const hmac = ibmWithHmac(server, key)
+    await hmac.putObject({ Bucket: 'smart', Key: 'k', Body: 'signed', Metadata: { a: 'b' } }).promise()
+    assert.equal(String((await hmac.getObject({ Bucket: 'smart', Key: 'k' }).promise()).Body), 'signed')
     await ibm.putObject({ Bucket: 'smart', Key: 'k', Body: 'by token' }).promise()
     assert.equal(String((await ibm.getObject({ Bucket: 'smart', Key: 'k' }).promise()).Body), 'by token')
     await assert.rejects(ibm.deleteBucket({ Bucket: 'smart' }).promise(), { code: 'BucketNotEmpty', statusCode: 409 })

@@ -359,8 +359,8 @@ export const objectBytesMax = 5 * MiB * MiB
 export const objectPageMax = 1000
 /** Amazon S3, "DeleteObjects". */
 export const objectsPerDeletionMax = 1000
-/** A list of 10,000 parts, or of 1000 keys that are all escapes, stays below it. */
-export const xmlBodyBytesMax = 8 * MiB
+/** A list of 10,000 parts with their checksums takes half of it; Amazon S3 takes 2 MB of keys to delete. */
+export const xmlBodyBytesMax = 4 * MiB
 /** What is read of a file at a time, and so what one download has in memory, twice. */
 export const objectReadBytes = 256 * KiB
 /** A percent-encoded key of 1024 bytes; Node's own ceiling for a request's head is 16 KiB. */

@@ -61,6 +61,10 @@ function timeOf(text: string | undefined, otherwise: number): number {
   return Number.isNaN(at) ? otherwise : at
 }
 
+/** RFC 9110, "If-Range": an entity tag, or the very time. */
+export const isOf = (ifRange: string, { etag, modified_at }: Judged): boolean =>
+  ifRange.replaceAll('"', '') === etag || Date.parse(ifRange) === Math.floor(modified_at / 1000) * 1000
+
 /** Both ends inclusive. */
 export interface ByteRange {
   readonly first: number

@@ -14,7 +14,7 @@ import type { Database, Tx } from '#store/database.ts'
 import type { Access } from './access.ts'
 import { bucketCrn, noSuchBucket } from './bucket.ts'
 import type { BucketRow } from './bucket.ts'
-import { checkWrite, judge, preconditionFailed, rangeOf } from './conditions.ts'
+import { checkWrite, isOf, judge, preconditionFailed, rangeOf } from './conditions.ts'
 import type { ByteRange, Conditions } from './conditions.ts'
 import type { ObjectFiles, Piece } from './files.ts'
 import { noSuchKey } from './object.ts'
@@ -39,6 +39,8 @@ export interface Shown {
 export interface Wanted {
   readonly conditions: Conditions
   readonly range: string | undefined
+  /** RFC 9110, "If-Range": of which version the range is wanted; of another one, all. */
+  readonly ifRange?: string | undefined
   readonly withBody: boolean
 }
 
@@ -107,7 +109,7 @@ export function makeObjects(parts: ObjectParts): Objects {
       return { etag: row.etag, sizeBytes: file.sizeBytes, checksum }
     },
 
-    async get(subject, address, { conditions, range: wantedRange, withBody }) {
+    async get(subject, address, { conditions, range: wantedRange, ifRange, withBody }) {
       const action = withBody ? 'cloud-object-storage.object.get' : 'cloud-object-storage.object.head'
       const { grant } = await access.toObject(subject, action, address)
       const opened = await open(grant, address.key)
@@ -116,7 +118,8 @@ export function makeObjects(parts: ObjectParts): Objects {
       try {
         const verdict = judge(conditions, row)
         if (verdict === 'failed') throw preconditionFailed('If-Match or If-Unmodified-Since')
-        const range = verdict === 'go' ? rangeOf(wantedRange, row.size_bytes) : null
+        const asked = ifRange === undefined || isOf(ifRange, row) ? wantedRange : undefined
+        const range = verdict === 'go' ? rangeOf(asked, row.size_bytes) : null
         if (verdict === 'not-modified' || !withBody) {
           release()
           return { row, range, body: null, isModified: verdict === 'go' }

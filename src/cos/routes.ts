@@ -62,12 +62,13 @@ export const cosRoutes = ({
   },
 
   getObject: async ({ caller }, { path, query, headers }) => {
-    const wanted = { conditions: conditionsOf(headers), range: headers['range'], withBody: true }
+    const { range, 'if-range': ifRange } = headers
+    const wanted = { conditions: conditionsOf(headers), range, ifRange, withBody: true }
     const answerHeaders = overridden(query ?? {})
     const shown = await objects.get(caller, path, wanted)
     if (!shown.body) return reply(undefined, view.unmodifiedHeaders(shown), 304)
-    const { body, range } = shown
-    return reply(body, { ...view.objectHeaders(shown, headers), ...answerHeaders }, range ? 206 : 200)
+    const answered = { ...view.objectHeaders(shown, headers), ...answerHeaders }
+    return reply(shown.body, answered, shown.range ? 206 : 200)
   },
   headObject: async ({ caller }, { path, headers }) => {
     const wanted = { conditions: conditionsOf(headers), range: headers['range'], withBody: false }

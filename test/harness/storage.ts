@@ -59,6 +59,19 @@ export const ibmFor = (server: Server, apiKeyId: string, serviceInstanceId: stri
     maxRetries: 0,
   } as ibm.S3.ClientConfiguration)
 
+/** The same SDK, signing. */
+export const ibmWithHmac = (server: Server, key: Json): ibm.S3 =>
+  new ibm.S3({
+    endpoint: server.bootstrap.endpoints.cos,
+    accessKeyId: key.credentials.cos_hmac_keys.access_key_id,
+    secretAccessKey: key.credentials.cos_hmac_keys.secret_access_key,
+    region: 'us-south',
+    signatureVersion: 'v4',
+    s3ForcePathStyle: true,
+    sslEnabled: false,
+    maxRetries: 0,
+  })
+
 /** What `curl` prints for one request: the status of the last answer, its headers and its body, as Latin-1. */
 export function curl(url: string, ...args: readonly string[]): { status: number; body: string; headers: string } {
   const fixed = ['--silent', '--show-error', '--path-as-is', '--dump-header', '-']
