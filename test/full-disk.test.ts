@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { run, tlsUri, tryNbdsh } from './harness/nbd.ts'
 import { afterwards, startServer, tempFolder } from './harness/server.ts'
+import { makeStorage } from './harness/storage.ts'
 import { attach, authorization, makeRootKey, makeVolume, volumeIs } from './harness/story.ts'
 
 /** A small file system of the test's own, or null where mounting is not permitted. */
@@ -50,4 +52,20 @@ test('a key is disabled on a full disk, and what ran under it stops', async (t) 
   await a.kms(204, 'POST', `/keys/${key.id}/actions/disable`)
   assert.notEqual(tryNbdsh(uri, 'h.pread(512, 0)').status, 0)
   await volumeIs(b, volume.id, 'unusable')
+})
+
+test('an object that finds no room is refused, and leaves the room that there was', async (t) => {
+  const folder = smallDisk(t)
+  if (folder === null) return t.skip('file systems cannot be mounted here')
+  const server = await startServer(t, folder)
+  const { s3 } = await makeStorage(server, server.a)
+  const Bucket = 'full-disk'
+  await s3.send(new CreateBucketCommand({ Bucket }))
+  const large = { Bucket, Key: 'k', Body: Buffer.alloc(80 << 20) }
+  await assert.rejects(s3.send(new PutObjectCommand(large)), (error: Error) => error.name === 'ServiceUnavailable')
+  await assert.rejects(
+    s3.send(new GetObjectCommand({ Bucket, Key: 'k' })),
+    (error: Error) => error.name === 'NoSuchKey',
+  )
+  await s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: Buffer.alloc(20 << 20) }))
 })
