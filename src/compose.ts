@@ -62,6 +62,7 @@ import { notYetContract } from '#vpc/contract-not-yet.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
 import { connectionRoutes, notYetRoutes, vpcRoutes } from '#vpc/routes.ts'
 import { makeVpc } from '#vpc/vpc.ts'
+import type { Vpc } from '#vpc/vpc.ts'
 import { accessSecret } from './access-secret.ts'
 import { auditSigningKey } from './audit-signer.ts'
 import { bootstrap, endpointsAt } from './bootstrap.ts'
@@ -122,6 +123,9 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     audit,
   })
   const meet = introduce(kms)
+  let vpc: Vpc | null = null
+  // After the disks: what they were copying ends with them, and is written down before the database closes.
+  parts.defer(() => vpc?.idle())
   const pool = await startDiskPool({
     dataFolder: folder.path,
     host: config.host,
@@ -168,7 +172,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     region: config.region,
     searchables: [],
   })
-  const vpc = makeVpc({
+  vpc = makeVpc({
     database,
     outbox,
     clock,

@@ -236,6 +236,14 @@ export const vpcScopePartsMax = 10_000
 export const volumesPerAccountMax = 300
 /** VPC, "Quotas": data volumes per instance. */
 export const dataVolumesPerInstanceMax = 12
+/** VPC, "Quotas": snapshots per volume of the first and of the second storage generation. */
+export const snapshotsPerVolumeMax = { 1: 750, 2: 512 } as const
+/** VPC, "Snapshots": the largest volume of the first generation that one is taken of. */
+export const snapshotSourceGbMax = 10_000
+/** VPC, "Quotas": snapshots of a consistency group, one for each volume of its instance. */
+export const snapshotsPerGroupMax = dataVolumesPerInstanceMax + 1
+/** Snapshots and restored volumes that are copied at a time: each keeps a disk and a core busy. */
+export const vpcCopiesMax = 4
 export const instancesPerAccountMax = 200
 /** VPC, "Quotas": SSH keys per region, subnets per VPC, the others likewise. */
 export const sshKeysPerAccountMax = 200

@@ -156,6 +156,32 @@ export type Event =
   | (Base & { type: 'vpc.volume.failed'; volumeCrn: string; reason: string })
   | (Base & { type: 'vpc.volume.deletion-requested'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.deleted'; volumeCrn: string })
+  | (Base & { type: 'vpc.snapshot.requested'; snapshotCrn: string; volumeCrn: string; keyCrn: string })
+  | (Base & { type: 'vpc.snapshot.abandoned'; snapshotCrn: string; reason: string })
+  | (Base & { type: 'vpc.snapshot.refused'; snapshotCrn: string; reason: string })
+  | (Base & { type: 'vpc.snapshot.created'; snapshotCrn: string; volumeCrn: string; keyCrn: string })
+  | (Base & { type: 'vpc.snapshot.updated'; snapshotCrn: string })
+  /** As of volumes: wrapped by another version of the same root key. */
+  | (Base & { type: 'vpc.snapshot.data-key-rewrapped'; snapshotCrn: string; keyCrn: string; keyVersionId: string })
+  | (Base & { type: 'vpc.snapshot.became-stable'; snapshotCrn: string })
+  | (Base & { type: 'vpc.snapshot.became-unusable'; snapshotCrn: string; reason: string })
+  | (Base & { type: 'vpc.snapshot.resumed'; snapshotCrn: string })
+  | (Base & { type: 'vpc.snapshot.failed'; snapshotCrn: string; reason: string })
+  | (Base & { type: 'vpc.snapshot.deletion-requested'; snapshotCrn: string })
+  | (Base & { type: 'vpc.snapshot.deleted'; snapshotCrn: string })
+  | (Base & {
+      /** Block storage of another account makes a volume of it; the snapshot's owner is told. */
+      type: 'vpc.snapshot.restored-remotely'
+      snapshotCrn: string
+      volumeCrn: string
+      subjectAccountId: string
+    })
+  | (Base & { type: 'vpc.snapshot-group.requested'; groupCrn: string })
+  | (Base & { type: 'vpc.snapshot-group.abandoned'; groupCrn: string })
+  | (Base & { type: 'vpc.snapshot-group.created'; groupCrn: string })
+  | (Base & { type: 'vpc.snapshot-group.updated'; groupCrn: string })
+  | (Base & { type: 'vpc.snapshot-group.deletion-requested'; groupCrn: string })
+  | (Base & { type: 'vpc.snapshot-group.deleted'; groupCrn: string })
   | (Base & { type: 'vpc.instance.created'; instanceCrn: string })
   | (Base & { type: 'vpc.instance.requested'; instanceCrn: string })
   | (Base & { type: 'vpc.instance.abandoned'; instanceCrn: string; reason: string })

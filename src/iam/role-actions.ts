@@ -11,6 +11,7 @@ const vpcNouns = [
   'is.instance.volume-attachment',
   'is.key.key',
   'is.security-group.security-group',
+  'is.snapshot-consistency-group.snapshot-consistency-group',
   'is.snapshot.snapshot',
   'is.subnet.subnet',
   'is.volume.volume',

@@ -12,6 +12,7 @@ import * as resources from './migrations/0003-resources.ts'
 import * as kms from './migrations/0004-kms.ts'
 import * as vpc from './migrations/0005-vpc.ts'
 import * as cos from './migrations/0007-cos.ts'
+import * as vpcSnapshots from './migrations/0008-vpc-snapshots.ts'
 import * as vpcPages from './migrations/0009-vpc-pages.ts'
 import * as auditLog from './migrations/0011-audit-log.ts'
 import type { Schema } from './schema/schema.ts'
@@ -23,6 +24,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0004-kms': kms,
   '0005-vpc': vpc,
   '0007-cos': cos,
+  '0008-vpc-snapshots': vpcSnapshots,
   '0009-vpc-pages': vpcPages,
   '0011-audit-log': auditLog,
 }

@@ -10,6 +10,8 @@ import { makeAttachmentId } from './ids.ts'
 import type { Attachment, AttachmentView, Instance } from './instance.ts'
 import { makeName } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { isVolumeBusy } from './snapshot-create.ts'
+import { busy } from './snapshot-faults.ts'
 import { attachmentsOf, attachmentsOfInstance, insertAttachment } from './tables-attachments.ts'
 import { readVolume } from './tables-volumes.ts'
 import type { Volume } from './volume.ts'
@@ -20,6 +22,7 @@ export async function readAttachable(tx: Tx, { grant }: ExistingVolume): Promise
   const volume = await readVolume(tx, grant)
   if (!volume) throw volumeUnknown(grant.target.resource ?? '')
   const status = statusOf(volume)
+  if (await isVolumeBusy(tx, volume)) throw busy(volume)
   if (mayInStatus('attach', status)) return volume
   const reason = keyReason(volume.keyStanding)
   const why = status === 'unusable' && reason ? `: ${reason.message} (${reason.code})` : ''

@@ -7,6 +7,7 @@ import { idOf } from './identity.ts'
 import type { attachmentPrototype } from './instance-schemas.ts'
 import { checkName } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { planSource } from './restore-source.ts'
 import { locateVolume } from './tables-volumes.ts'
 import type { CreateVolume } from './tables-volumes.ts'
 import { targetOf } from './targets.ts'
@@ -71,9 +72,12 @@ async function planVolume(
   const { id, crn, href, profile, ...fields } = body
   if (profile) {
     if ((id ?? crn ?? href) !== undefined) throw mixed(at.field)
-    const wanted = await within(at.field, () => parseVolume({ ...fields, profile }, at.zone, at.type === 'boot'))
+    const wanted = await within(at.field, async () => {
+      const source = await planSource(parts, context, fields.source_snapshot)
+      return parseVolume({ ...fields, profile }, at.zone, { isBoot: at.type === 'boot', source })
+    })
     const grant = await within(at.field, () =>
-      leaveToCreate(parts, context, wanted.resourceGroupId ?? at.resourceGroupId),
+      leaveToCreate(parts, context, wanted.resourceGroupId ?? at.resourceGroupId, wanted.source),
     )
     return { by: 'prototype', wanted, grant }
   }

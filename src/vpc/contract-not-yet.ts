@@ -15,12 +15,6 @@ const notYet = <Method extends 'GET' | 'POST' | 'DELETE', Path extends string>(m
   }) as const
 
 export const notYetContract = {
-  listSnapshots: notYet('GET', '/v1/snapshots'),
-  createSnapshot: notYet('POST', '/v1/snapshots'),
-  deleteSnapshots: notYet('DELETE', '/v1/snapshots'),
-  getSnapshot: notYet('GET', '/v1/snapshots/{id}'),
-  listSnapshotConsistencyGroups: notYet('GET', '/v1/snapshot_consistency_groups'),
-  createSnapshotConsistencyGroup: notYet('POST', '/v1/snapshot_consistency_groups'),
   createImage: notYet('POST', '/v1/images'),
   deleteImage: notYet('DELETE', '/v1/images/{id}'),
   listImageExportJobs: notYet('GET', '/v1/images/{id}/export_jobs'),

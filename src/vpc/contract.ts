@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
 import { machineContract } from './contract-machines.ts'
 import { networkContract } from './contract-network.ts'
+import { snapshotContract } from './contract-snapshots.ts'
 import {
   attachmentCollection,
   attachmentPrototype,
@@ -229,6 +230,7 @@ export const vpcContract = {
   ...machineContract,
   ...instances,
   ...networkContract,
+  ...snapshotContract,
 } as const satisfies Contract
 
 /**

@@ -1,22 +1,34 @@
-// What the owner of a key decides, every volume under it follows. Woken by the key manager's and IAM's events and by
-// the clock; asks each time what is so, for all keys in use, so late, repeated or lost events do no harm. The data
+// What the owner of a key decides, every volume and snapshot under it follows. Woken by the key manager's and IAM's events
+// and by the clock; asks each time what is so, for all keys in use, so late, repeated or lost events do no harm. The data
 // plane does not wait for this: disks lose their lease on the data key at the source. This is what readers of the API
 // see.
 
 import { vpcSweepPage } from '#base/limits.ts'
+import type { Event } from '#events/event.ts'
 import type { KeyStanding } from '#kms/port.ts'
 import type { VpcParts } from './parts.ts'
-import { keysInUse, noteStanding } from './tables-work.ts'
-import type { KeyInUse } from './tables-work.ts'
+import { snapshotEvent } from './snapshot-event.ts'
+import { keysInUse, noteStanding } from './tables-keyed.ts'
+import type { KeyedTable, KeyInUse, Noted } from './tables-keyed.ts'
 import { blockStorageOf } from './volume.ts'
-import type { Volume } from './volume.ts'
 import { statusEvent } from './volume-event.ts'
 import { keyedPhases, statusOf } from './volume-state.ts'
 
+const eventOf = {
+  vpc_volume: statusEvent,
+  vpc_snapshot: snapshotEvent,
+} as const satisfies Record<KeyedTable, (noted: Noted) => Event>
+
+export const keyedTables: readonly KeyedTable[] = ['vpc_volume', 'vpc_snapshot']
+
 export async function followKeys(parts: VpcParts): Promise<void> {
+  for (const table of keyedTables) await followTable(parts, table)
+}
+
+async function followTable(parts: VpcParts, table: KeyedTable): Promise<void> {
   let after: Pick<KeyInUse, 'keyCrn' | 'accountId'> = { keyCrn: '', accountId: '' }
   for (;;) {
-    const keys = await keysInUse(parts.database.reads, parts.region, after, vpcSweepPage)
+    const keys = await keysInUse(parts.database.reads, table, parts.region, after, vpcSweepPage)
     const last = keys.at(-1)
     if (!last) return
     const requests = keys.map(({ keyCrn, accountId }) => ({ keyCrn, as: blockStorageOf(accountId) }))
@@ -33,7 +45,7 @@ export async function followKeys(parts: VpcParts): Promise<void> {
 const isNoted = ({ standings }: KeyInUse, standing: KeyStanding): boolean =>
   standings.every((noted) => noted === standing)
 
-/** Only a change of what readers see is an event: not of volumes on their way out, not from usable to expired. */
+/** Only a change of what readers see is an event: not of what is on its way out, not from usable to expired. */
 export async function follow(
   parts: VpcParts,
   key: Pick<KeyInUse, 'accountId' | 'keyCrn'>,
@@ -41,13 +53,15 @@ export async function follow(
 ): Promise<void> {
   await parts.database.transaction(async (tx) => {
     const { accountId, keyCrn } = key
-    const changes = await noteStanding(tx, { accountId, keyCrn, region: parts.region }, standing, parts.clock.now())
-    for (const { before, now } of changes) {
-      const served = !isUnusable(before) && !isUnusable(now)
-      if (isKeyed(now) && !served) await parts.outbox.append(tx, statusEvent(now))
+    const under = { accountId, keyCrn, region: parts.region }
+    for (const table of keyedTables) {
+      for (const { before, now } of await noteStanding(tx, table, under, standing, parts.clock.now())) {
+        const served = !isUnusable(before) && !isUnusable(now)
+        if (isKeyed(now) && !served) await parts.outbox.append(tx, eventOf[table](now))
+      }
     }
   })
 }
 
-const isUnusable = (volume: Volume): boolean => statusOf(volume) === 'unusable'
-const isKeyed = ({ phase }: Volume): boolean => keyedPhases.some((one) => one === phase)
+const isUnusable = (noted: Noted): boolean => statusOf(noted) === 'unusable'
+const isKeyed = ({ phase }: Noted): boolean => keyedPhases.some((one) => one === phase)

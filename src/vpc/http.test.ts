@@ -143,7 +143,7 @@ test('what is wrong with a request is said by code and field', async () => {
     [{ user_tags: ['no,comma'] }, 400, 'bad_field', 'user_tags'],
     [{ allowed_use: { instance: 'true' } }, 400, 'bad_field', 'allowed_use'],
     [{ encryption_key: { crn: providerKeyOfB } }, 400, 'volume_crn_invalid', 'encryption_key.crn'],
-    [{ source_snapshot: { id: 'r006-x' } }, 501, 'not_implemented', 'source_snapshot'],
+    [{ source_snapshot: { id: 'r006-x' } }, 400, 'snapshots_not_found', 'source_snapshot'],
     [{ encryption_keys: {} }, 400, 'invalid_request_field', 'encryption_keys'],
   ]
   for (const [more, ...expected] of cases) {

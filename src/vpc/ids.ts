@@ -2,7 +2,7 @@
 // zonal ones (`0717_<uuid>`, `0717-<uuid>`), and the location of their CRNs is the zone.
 
 import { formatCrn } from '#base/crn.ts'
-import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
+import type { AttachmentId, InstanceId, SnapshotGroupId, SnapshotId, VolumeId } from '#base/id.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import type { Kind } from './targets.ts'
@@ -30,7 +30,7 @@ const regionPrefix = (region: string): string =>
 /** us-south-1 is 0717, us-south-2 is 0727: the third digit is the zone. */
 const zonePrefix = (zone: string): string => `07${zone.at(-1) ?? '0'}7`
 
-// These three make ids of their kinds, which nothing else does: the casts claim what is so by being written.
+// These make ids of their kinds, which nothing else does: the casts claim what is so by being written.
 export const makeVolumeId = (random: Random, region: string): VolumeId =>
   `${regionPrefix(region)}-${makeUuid(random)}` as VolumeId
 
@@ -40,8 +40,16 @@ export const makeInstanceId = (random: Random, zone: string): InstanceId =>
 export const makeAttachmentId = (random: Random, zone: string): AttachmentId =>
   `${zonePrefix(zone)}-${makeUuid(random)}` as AttachmentId
 
+export const makeSnapshotId = (random: Random, region: string): SnapshotId =>
+  makeRegionalId(random, region) as SnapshotId
+
+export const makeSnapshotGroupId = (random: Random, region: string): SnapshotGroupId =>
+  makeRegionalId(random, region) as SnapshotGroupId
+
 // An id as a client wrote it, to be compared with ids: whether it is one is what the query finds out.
 export const volumeIdText = (text: string): VolumeId => text as VolumeId
+export const snapshotIdText = (text: string): SnapshotId => text as SnapshotId
+export const snapshotGroupIdText = (text: string): SnapshotGroupId => text as SnapshotGroupId
 export const instanceIdText = (text: string): InstanceId => text as InstanceId
 export const attachmentIdText = (text: string): AttachmentId => text as AttachmentId
 

@@ -3,6 +3,7 @@
 // neither `source_image` nor `operating_system`: whoever runs the machine installs it. Source: VPC API, "Images".
 
 import type { Static } from 'typebox'
+import { parseCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import type { Anyone } from '#iam/port.ts'
 import { idOf } from './identity.ts'
@@ -65,6 +66,10 @@ export function stockImageOf(identity: Parameters<typeof idOf>[0]): string {
 }
 
 const findImage = (id: string): StockImage | undefined => stockImages.find((image) => image.id === id)
+
+/** The stock image of the CRN, or null for any other. */
+export const imageIdOfCrn = (crn: string): string | null =>
+  stockImages.find(({ id }) => parseCrn(crn)?.resource === id)?.id ?? null
 
 const imageCrn = (id: string, region: string): string =>
   `crn:v1:bluemix:public:is:${region}:a/${'0'.repeat(32)}::image:${id}`

@@ -213,8 +213,11 @@ async function planVolumes(
 function bootBody(body: Body): Body['boot_volume_attachment'] {
   const { boot_volume_attachment: boot, image } = body
   const isToBeMade = boot !== undefined && (boot.volume.id ?? boot.volume.crn ?? boot.volume.href) === undefined
-  if (!image && isToBeMade)
+  const hasSource = boot?.volume.source_snapshot !== undefined
+  if (!image && isToBeMade && !hasSource)
     throw wrong('image', 'is required for a boot volume that is to be made', 'validation_required_field')
+  if (image && hasSource)
+    throw wrong('image', 'and a source_snapshot of the boot volume exclude each other', 'validation_only_one')
   return boot ?? (image && { volume: { profile: { name: defaultVolumeProfile } } })
 }
 

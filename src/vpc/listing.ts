@@ -3,8 +3,8 @@
 
 import { vpcScanPage, vpcScopePartsMax } from '#base/limits.ts'
 import type { Caller, Context, Grant, ScopePart } from '#iam/port.ts'
-import { cut, newestFirst, parsePage } from './page.ts'
-import type { Page, PageRequest, Position } from './page.ts'
+import { cut, inOrderOf, newestFirstOrder, parsePage } from './page.ts'
+import type { Order, Page, PageRequest, Position } from './page.ts'
 import type { VpcParts } from './parts.ts'
 import type { Leave } from './tables-granted.ts'
 import type { Selection, Within } from './tables-pages.ts'
@@ -27,17 +27,18 @@ export async function listPage<Action extends string>(
   { caller }: Context,
   listed: Listed<Action>,
   request: PageRequest,
+  order: Order = newestFirstOrder,
 ): Promise<{ readonly page: Page<Position>; readonly leave: Leave<Action> }> {
-  const { after, limit } = parsePage(request)
+  const { after, limit } = parsePage(request, order)
   const scope = await iam.scope(caller, listed.action, collectionTarget(listed.kind, caller.accountId, region))
   if (scope.of === 'whole') {
-    const located = await listed.locate({ within: null, after, limit: limit + 1 })
-    const page = cut(located, { limit, totalCount: await listed.count(null) })
+    const located = await listed.locate({ within: null, order, after, limit: limit + 1 })
+    const page = cut(located, { limit, totalCount: await listed.count(null) }, order)
     return { page, leave: { collection: scope.grant, ids: page.items.map(({ id }) => id) } }
   }
-  if (scope.of === 'each' || isLong(scope.parts)) return await askOfEach(iam, caller, listed, { after, limit })
-  const located = await listed.locate({ within: scope.parts, after, limit: limit + 1 })
-  const page = cut(located, { limit, totalCount: await listed.count(scope.parts) })
+  if (scope.of === 'each' || isLong(scope.parts)) return await askOfEach(iam, caller, listed, { order, after, limit })
+  const located = await listed.locate({ within: scope.parts, order, after, limit: limit + 1 })
+  const page = cut(located, { limit, totalCount: await listed.count(scope.parts) }, order)
   const given = await iam.grants(caller, listed.action, targetsOf(listed, page.items))
   // What has been taken away since the question before is not there.
   return { page, leave: given.filter((grant) => grant !== null) }
@@ -56,23 +57,23 @@ async function askOfEach<Action extends string>(
   iam: VpcParts['iam'],
   caller: Caller,
   listed: Listed<Action>,
-  { after, limit }: { readonly after: Position | null; readonly limit: number },
+  { order, after, limit }: { readonly order: Order; readonly after: Position | null; readonly limit: number },
 ): Promise<{ readonly page: Page<Position>; readonly leave: Leave<Action> }> {
   const found: { readonly place: Located; readonly grant: Grant<Action> }[] = []
   let totalCount = 0
   let last: Position | null = null
   for (;;) {
-    const places: readonly Located[] = await listed.locate({ within: null, after: last, limit: vpcScanPage })
+    const places: readonly Located[] = await listed.locate({ within: null, order, after: last, limit: vpcScanPage })
     const grants = await iam.grants(caller, listed.action, targetsOf(listed, places))
     for (const [i, place] of places.entries()) {
       const grant = grants[i]
       if (!grant) continue
       totalCount++
-      if (found.length <= limit && (!after || newestFirst(after, place) < 0)) found.push({ place, grant })
+      if (found.length <= limit && (!after || inOrderOf(order)(after, place) < 0)) found.push({ place, grant })
     }
     last = places.at(-1) ?? null
     if (places.length < vpcScanPage) break
   }
   const places = found.map(({ place }) => place)
-  return { page: cut(places, { limit, totalCount }), leave: found.slice(0, limit).map(({ grant }) => grant) }
+  return { page: cut(places, { limit, totalCount }, order), leave: found.slice(0, limit).map(({ grant }) => grant) }
 }

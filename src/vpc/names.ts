@@ -6,12 +6,14 @@ import { Fault } from '#base/fault.ts'
 import type { Random } from '#base/random.ts'
 
 const nameLengthMax = 63
+/** VPC API, "SnapshotConsistencyGroupPrototype". */
+export const groupNameLengthMax = 64
 const nameRule = /^-?([a-z]|[a-z][-a-z0-9]*[a-z0-9])$/
 
 /** The name itself, or a Fault that names the field. */
-export function checkName(name: string, field = 'name'): string {
-  if (name.length <= nameLengthMax && nameRule.test(name)) return name
-  const rule = `must begin with a letter, hold lower-case letters, digits and hyphens, and have 1 to ${nameLengthMax} of them`
+export function checkName(name: string, field = 'name', lengthMax = nameLengthMax): string {
+  if (name.length <= lengthMax && nameRule.test(name)) return name
+  const rule = `must begin with a letter, hold lower-case letters, digits and hyphens, and have 1 to ${lengthMax} of them`
   throw new Fault('invalid', `${field} ${rule}`, {
     reason: 'validation_invalid_name',
     target: { type: 'field', name: field },

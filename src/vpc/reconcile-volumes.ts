@@ -1,17 +1,18 @@
 // Finishes or undoes what requests began: formats volumes that have their key, removes those that nobody wants. Takes
 // no input, reads the tables, and may run at any time, twice, or late.
 
-import { Fault } from '#base/fault.ts'
-import type { FaultCode } from '#base/fault.ts'
-import { volumePendingMsMax, vpcWorkParallelMax } from '#base/limits.ts'
+import { vpcWorkParallelMax } from '#base/limits.ts'
+import type { Copies } from './copies.ts'
 import { discardOverdue } from './discard.ts'
 import { forEach } from './each.ts'
-import { follow } from './follow-keys.ts'
+import { failureOf, isOverdue } from './image-failure.ts'
 import { isServed } from './instance-state.ts'
 import { overdueBefore } from './parts.ts'
 import type { VpcParts } from './parts.ts'
 import { withdrawIfEnded } from './reconcile-exports.ts'
+import { copyImage, percentCopied, sourceFor } from './restore.ts'
 import { attachmentsOf } from './tables-attachments.ts'
+import { busyVolumes } from './tables-snapshots.ts'
 import {
   markAbandoned,
   markFailed,
@@ -22,27 +23,47 @@ import {
   removeVolume,
   unfinishedVolumes,
 } from './tables-work.ts'
-import { blockStorageOf, volumeSpec } from './volume.ts'
+import { volumeSpec } from './volume.ts'
 import type { Volume } from './volume.ts'
 import { statusEvent } from './volume-event.ts'
 import { returnVolumeKey } from './volume-key.ts'
 import { keyReason, statusOf } from './volume-state.ts'
 import type { StatusReason } from './volume-state.ts'
 
-export async function reconcileVolumes(parts: VpcParts): Promise<void> {
+export async function reconcileVolumes(parts: VpcParts, copies: Copies): Promise<void> {
   await abandonOverdue(parts)
   await discardOverdue(parts)
   const volumes = await unfinishedVolumes(parts.database.reads, parts.region)
-  await forEach(volumes, vpcWorkParallelMax, (volume) => proceed(parts, volume))
+  await forEach(volumes, vpcWorkParallelMax, (volume) => proceed(parts, copies, volume))
 }
 
 /** A volume whose key does not open waits: its return has an event, and that wakes this again. */
-async function proceed(parts: VpcParts, volume: Volume): Promise<void> {
-  if (volume.phase === 'deleting' || volume.phase === 'abandoned') return await remove(parts, volume)
+async function proceed(parts: VpcParts, copies: Copies, volume: Volume): Promise<void> {
+  if (volume.phase === 'deleting' || volume.phase === 'abandoned') return await remove(parts, copies, volume)
   if (statusOf(volume) === 'unusable') return await endIfKeyIsDeleted(parts, volume)
-  if (volume.phase === 'keyed') await format(parts, volume)
-  else await settleUpdate(parts, volume)
+  if (volume.phase !== 'keyed') await settleUpdate(parts, volume)
+  else if (volume.source === null) await make(parts, volume, () => parts.disk.createVolume(volumeSpec(volume)))
+  else await restore(parts, copies, volume)
 }
+
+/** A copy that a disk has nothing to say of in all this time is none: the volume fails, whatever becomes of the call. */
+async function restore(parts: VpcParts, copies: Copies, volume: Volume): Promise<void> {
+  const source = await sourceFor(parts, volume)
+  if (source === 'waits') return isOverdue(parts, volume) ? await giveUp(parts, volume, reasons.timedOut) : undefined
+  if ('code' in source) return await giveUp(parts, volume, source)
+  const copied = { ...volume, waitingSince: copies.since(volume.id, volume.waitingSince) }
+  if (!copies.isRunning(volume.id)) {
+    return copies.start(volume.id, () => make(parts, copied, () => copyImage(parts, volume, source)))
+  }
+  if (isOverdue(parts, copied) && (await percentCopied(parts, volume.id)) === null) {
+    await giveUp(parts, volume, reasons.timedOut)
+  }
+}
+
+const reasons = {
+  refused: { code: 'volume_not_created', message: 'the volume could not be formatted' },
+  timedOut: { code: 'volume_creation_timed_out', message: 'no disk formatted the volume in time' },
+} as const
 
 /** An unusable key is no failure to format, since it may become usable again; a deleted one ends the matter. */
 async function endIfKeyIsDeleted(parts: VpcParts, volume: Volume): Promise<void> {
@@ -75,11 +96,11 @@ async function abandonOverdue(parts: VpcParts): Promise<void> {
   }
 }
 
-async function format(parts: VpcParts, volume: Volume): Promise<void> {
+async function make(parts: VpcParts, volume: Volume, makeImage: () => Promise<void>): Promise<void> {
   try {
-    await parts.disk.createVolume(volumeSpec(volume))
+    await makeImage()
   } catch (error) {
-    const failure = await failureOf(parts, volume, error)
+    const failure = await failureOf(parts, volume, error, reasons)
     if (failure === 'key') return
     if (!failure) throw error
     parts.log.warn({ err: error, volumeId: volume.id, code: failure.code }, 'a volume could not be made')
@@ -96,31 +117,6 @@ async function format(parts: VpcParts, volume: Volume): Promise<void> {
   }
 }
 
-/**
- * Why a volume will not come to be; `key` when that is its key's affair and has been noted; null when it is worth
- * another try. A refusal stays one, but for those that a key's owner may take back; a disk that does not answer is asked
- * again, though not for ever: pending is a promise.
- */
-async function failureOf(parts: VpcParts, volume: Volume, error: unknown): Promise<StatusReason | 'key' | null> {
-  if (error instanceof Fault && !mayPass.has(error.code)) {
-    const { accountId, keyCrn } = volume
-    const [report] = await parts.kms.standings([{ keyCrn, as: blockStorageOf(accountId) }])
-    const reason = report ? keyReason(report.standing) : null
-    if (report?.standing === 'deleted' && reason) return reason
-    if (report && reason) {
-      await follow(parts, { accountId, keyCrn }, report.standing)
-      return 'key'
-    }
-    if (!ofKey.has(error.code)) return { code: 'volume_not_created', message: 'the volume could not be formatted' }
-  }
-  if (parts.clock.now() - volume.waitingSince < volumePendingMsMax) return null
-  return { code: 'volume_creation_timed_out', message: 'no disk formatted the volume in time' }
-}
-
-const mayPass: ReadonlySet<FaultCode> = new Set(['unavailable', 'over_limit'])
-/** What the key manager says of a key and of leave to use it: by the time it is looked up, that may be otherwise. */
-const ofKey: ReadonlySet<FaultCode> = new Set(['conflict', 'forbidden', 'gone'])
-
 async function giveUp(parts: VpcParts, volume: Volume, failure: StatusReason): Promise<void> {
   const { accountId, crn: volumeCrn } = volume
   await parts.database.transaction(async (tx) => {
@@ -132,11 +128,13 @@ async function giveUp(parts: VpcParts, volume: Volume, failure: StatusReason): P
 /**
  * In this order: while there is an image there is a registration, and while there is a registration there is a row. A
  * stop between two lines leaves a row in its phase, and the next pass says all of it again. An abandoned row never had
- * an image, since only `keyed` ones get one.
+ * an image, since only `keyed` ones get one. An image that is being copied, to this volume or from it, is not removed
+ * under the copy: the end of that has an event.
  */
-async function remove(parts: VpcParts, volume: Volume): Promise<void> {
+async function remove(parts: VpcParts, copies: Copies, volume: Volume): Promise<void> {
   const { id, accountId, crn: volumeCrn, phase } = volume
   if (phase !== 'deleting' && phase !== 'abandoned') return
+  if (copies.isRunning(id) || (await busyVolumes(parts.database.reads, [id])).has(id)) return
   if (phase === 'deleting') await parts.disk.deleteVolume(id)
   await returnVolumeKey(parts.kms, volume)
   await parts.database.transaction(async (tx) => {

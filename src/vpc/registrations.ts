@@ -1,11 +1,14 @@
-// Sweeps registrations that have no volume. There should be none; a process that stopped between the key manager's
+// Sweeps registrations that have no volume and no snapshot. There should be none; a process that stopped between the key manager's
 // answer and its own next line may leave one, and it would keep the owner of the key from deleting it.
 
 import { parseCrn } from '#base/crn.ts'
+import type { Crn } from '#base/crn.ts'
 import { vpcSweepPage } from '#base/limits.ts'
+import { keyedTables } from './follow-keys.ts'
 import type { VpcParts } from './parts.ts'
 import { zonesOf } from './regions.ts'
-import { existingCrns } from './tables-work.ts'
+import { existingCrns } from './tables-keyed.ts'
+import type { KeyedTable } from './tables-keyed.ts'
 import { blockStorageOf } from './volume.ts'
 
 /**
@@ -17,28 +20,40 @@ export async function sweepRegistrations(parts: VpcParts): Promise<void> {
   let after = ''
   for (;;) {
     const page = await parts.kms.registrationsOf('server-protect', after, vpcSweepPage)
-    const ours = page.flatMap(({ keyCrn, resourceCrn }) => {
-      const accountId = accountOfVolume(resourceCrn, parts.region)
-      return accountId === null ? [] : [{ keyCrn, resourceCrn, accountId }]
-    })
-    const existing = await existingCrns(
-      parts.database.reads,
-      ours.map(({ resourceCrn }) => resourceCrn),
-    )
-    for (const { keyCrn, resourceCrn, accountId } of ours) {
-      if (existing.has(resourceCrn)) continue
-      parts.log.info({ keyCrn, resourceCrn }, 'a registration without a volume is removed')
-      await parts.kms.unregister({ keyCrn, resourceCrn, as: blockStorageOf(accountId) })
-    }
+    for (const table of keyedTables) await sweepPage(parts, table, page)
     const last = page.at(-1)
     if (!last || page.length < vpcSweepPage) return
     after = last.resourceCrn
   }
 }
 
-/** The account of a volume of this region, or null for whatever else block storage has registered. */
-function accountOfVolume(resourceCrn: string, region: string): string | null {
-  const crn = parseCrn(resourceCrn)
-  if (crn?.serviceName !== 'is' || crn.resourceType !== 'volume') return null
-  return zonesOf(region).includes(crn.location) ? crn.accountId : null
+async function sweepPage(
+  parts: VpcParts,
+  table: KeyedTable,
+  page: Awaited<ReturnType<VpcParts['kms']['registrationsOf']>>,
+): Promise<void> {
+  const ours = page.flatMap(({ keyCrn, resourceCrn }) => {
+    const accountId = ownerOf[table](parseCrn(resourceCrn), parts.region)
+    return accountId === null ? [] : [{ keyCrn, resourceCrn, accountId }]
+  })
+  const existing = await existingCrns(
+    parts.database.reads,
+    table,
+    ours.map(({ resourceCrn }) => resourceCrn),
+  )
+  for (const { keyCrn, resourceCrn, accountId } of ours) {
+    if (existing.has(resourceCrn)) continue
+    parts.log.info({ keyCrn, resourceCrn }, 'a registration without its resource is removed')
+    await parts.kms.unregister({ keyCrn, resourceCrn, as: blockStorageOf(accountId) })
+  }
 }
+
+/** The account of a volume or snapshot of this region, or null for whatever else block storage has registered. */
+const ownerOf = {
+  vpc_volume: (crn: Crn | null, region: string) =>
+    crn?.serviceName === 'is' && crn.resourceType === 'volume' && zonesOf(region).includes(crn.location)
+      ? crn.accountId
+      : null,
+  vpc_snapshot: (crn: Crn | null, region: string) =>
+    crn?.serviceName === 'is' && crn.resourceType === 'snapshot' && crn.location === region ? crn.accountId : null,
+} as const satisfies Record<KeyedTable, (crn: Crn | null, region: string) => string | null>

@@ -2,6 +2,7 @@ import type { Routes } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
 import type { Anyone, Context } from '#iam/port.ts'
 import type { networkContract } from './contract-network.ts'
+import type { snapshotContract } from './contract-snapshots.ts'
 import { notYetContract } from './contract-not-yet.ts'
 import type { connectionContract, vpcContract } from './contract.ts'
 import { getImage, getOperatingSystem, listImages, listOperatingSystems } from './images.ts'
@@ -62,10 +63,32 @@ const networkRoutes = ({
   deleteKey: (context, { path }) => sshKeys.remove(context, path.id),
 })
 
+const snapshotRoutes = ({ snapshots, consistencyGroups }: Vpc): Routes<typeof snapshotContract, Context, Anyone> => ({
+  listSnapshots: (context, { query }) => snapshots.list(context, query),
+  createSnapshot: (context, { body }) => snapshots.create(context, body),
+  deleteSnapshots: (context, { query }) => snapshots.removeOfVolume(context, query),
+  getSnapshot: (context, { path }) => snapshots.get(context, path.id),
+  updateSnapshot: (context, { path, body, headers }) => snapshots.update(context, path.id, body, headers['if-match']),
+  deleteSnapshot: (context, { path, headers }) => snapshots.remove(context, path.id, headers['if-match']),
+  listSnapshotClones: (context, { path }) => snapshots.listClones(context, path.id),
+  getSnapshotClone: (context, { path }) => snapshots.getClone(context, path.id, path.zone_name),
+  createSnapshotClone: (context, { path }) => snapshots.putClone(context, path.id, path.zone_name),
+  deleteSnapshotClone: (context, { path }) => snapshots.removeClone(context, path.id, path.zone_name),
+  listSnapshotInstanceProfiles: (context, { path, query }) => snapshots.listInstanceProfiles(context, path.id, query),
+  listSnapshotConsistencyGroups: (context, { query }) => consistencyGroups.list(context, query),
+  createSnapshotConsistencyGroup: (context, { body }) => consistencyGroups.create(context, body),
+  getSnapshotConsistencyGroup: (context, { path }) => consistencyGroups.get(context, path.id),
+  updateSnapshotConsistencyGroup: (context, { path, body, headers }) =>
+    consistencyGroups.update(context, path.id, body, headers['if-match']),
+  deleteSnapshotConsistencyGroup: (context, { path, headers }) =>
+    consistencyGroups.remove(context, path.id, headers['if-match']),
+})
+
 export const vpcRoutes = (vpc: Vpc): Routes<typeof vpcContract, Context, Anyone> => {
   const { regions, volumes, instances, attachments } = vpc
   return {
     ...networkRoutes(vpc),
+    ...snapshotRoutes(vpc),
     listRegions: (context) => regions.list(context),
     getRegion: (context, { path }) => regions.get(context, path.name),
     listRegionZones: (context, { path }) => regions.listZones(context, path.name),

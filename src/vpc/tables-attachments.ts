@@ -74,7 +74,10 @@ export async function readAttachment(reads: Reads, grant: InstanceGrant, id: str
 }
 
 /** How volumes that have been read by leave are attached: part of what a volume shows of itself. */
-export async function attachmentsOf(reads: Reads, volumes: readonly Volume[]): Promise<Map<VolumeId, AttachmentView>> {
+export async function attachmentsOf(
+  reads: Reads,
+  volumes: readonly Pick<Volume, 'id'>[],
+): Promise<Map<VolumeId, AttachmentView>> {
   if (volumes.length === 0) return new Map()
   const ids = volumes.map((volume) => volume.id)
   const rows = await views(reads).where('a.volume_id', 'in', ids).execute()

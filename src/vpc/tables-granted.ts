@@ -48,7 +48,9 @@ function namesOf(leave: Leave, kind: Kind): { readonly accountId: string; readon
 }
 
 /** Tables whose rows have an account, a region, and a name that is unique within them. */
-type NamedTable = 'vpc_volume' | 'vpc_instance'
+type NamedTable = 'vpc_volume' | 'vpc_instance' | 'vpc_snapshot' | 'vpc_snapshot_group'
+/** Those whose rows are counted as they come and go. */
+type CountedTable = 'vpc_volume' | 'vpc_instance'
 
 interface Place {
   readonly accountId: string
@@ -61,7 +63,7 @@ interface Place {
  */
 export async function countIn(
   reads: Reads,
-  table: NamedTable,
+  table: CountedTable,
   { accountId, region }: Place,
   which: 'all' | 'listed',
 ): Promise<number> {

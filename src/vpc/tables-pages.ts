@@ -4,7 +4,7 @@
 import { sql } from 'kysely'
 import type { SelectQueryBuilder } from 'kysely'
 import type { ScopePart } from '#iam/port.ts'
-import type { Position } from './page.ts'
+import type { Order, Position } from './page.ts'
 
 export interface At {
   readonly accountId: string
@@ -16,6 +16,7 @@ export type Within = readonly ScopePart[] | null
 
 export interface Selection {
   readonly within: Within
+  readonly order: Order
   readonly after: Position | null
   readonly limit: number
 }
@@ -29,13 +30,18 @@ export const placeColumns = [
   'created_at as createdAt',
 ] as const
 
-/** As newestFirst() of page.ts has it. The comparison of both columns at once lets the index begin at that place. */
+/** As inOrderOf() of page.ts has it. The comparison of both columns at once lets the index begin at that place. */
 export function inOrder<DB, Table extends keyof DB, Output>(
   query: SelectQueryBuilder<DB, Table, Output>,
-  { within, after, limit }: Selection,
+  { within, order, after, limit }: Selection,
 ): SelectQueryBuilder<DB, Table, Output> {
-  const ordered = query.where(isWithin(within)).orderBy(sql`created_at`, 'desc').orderBy(sql`id`, 'desc').limit(limit)
-  return after ? ordered.where(sql<boolean>`(created_at, id) < (${after.createdAt}, ${after.id})`) : ordered
+  const direction = order.isDescending ? 'desc' : 'asc'
+  const column = sql.ref(order.by)
+  const ordered = query.where(isWithin(within)).orderBy(column, direction).orderBy(sql`id`, direction).limit(limit)
+  if (!after) return ordered
+  const value = order.by === 'name' ? after.name : after.createdAt
+  const beyond = sql.raw(order.isDescending ? '<' : '>')
+  return ordered.where(sql<boolean>`(${column}, id) ${beyond} (${value}, ${after.id})`)
 }
 
 export async function countRows<DB, Table extends keyof DB, Output>(

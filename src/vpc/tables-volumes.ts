@@ -3,7 +3,7 @@
 
 import type { ExpressionBuilder, Selectable } from 'kysely'
 import { assert } from '#base/assert.ts'
-import type { InstanceId, VolumeId } from '#base/id.ts'
+import type { InstanceId, SnapshotId, VolumeId } from '#base/id.ts'
 import type { Grant } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
@@ -15,7 +15,7 @@ import type { Leave } from './tables-granted.ts'
 import { contains, countRows, inOrder, never, placeColumns } from './tables-pages.ts'
 import type { At, Selection, Within } from './tables-pages.ts'
 import type { Place } from './targets.ts'
-import type { AllowedUse, Volume } from './volume.ts'
+import type { AllowedUse, SourceSnapshot, Volume } from './volume.ts'
 import { hiddenPhases, keyedPhases, servingStandings } from './volume-state.ts'
 
 export type VolumeRow = Selectable<VpcTables['vpc_volume']>
@@ -47,10 +47,16 @@ export function toVolume(row: VolumeRow): Volume {
     madeFor: row.made_for,
     imageId: row.image_id,
     allowedUse: row.allowed_use === null ? null : (JSON.parse(row.allowed_use) as AllowedUse),
+    source: row.source_snapshot_id === null ? null : sourceOf(row.source_snapshot_id, row.source_snapshot),
     revision: row.revision,
     createdAt: row.created_at,
   }
 }
+
+const sourceOf = (id: SnapshotId, written: string | null): SourceSnapshot => ({
+  id,
+  ...(JSON.parse(written ?? '{}') as Omit<SourceSnapshot, 'id'>),
+})
 
 /** Where a volume lies. One that is made for an instance shows together with it. */
 export interface LocatedVolume extends Place, Position {
@@ -156,6 +162,23 @@ export const readVolumes = (reads: Reads, leave: Leave<ReadVolume['action']>): P
     return rows.map(toVolume)
   })
 
+/** The names that the sources of snapshots have now; one that is missing has gone, or is on its way. */
+export async function volumeNames(
+  reads: Reads,
+  accountId: string,
+  ids: readonly VolumeId[],
+): Promise<ReadonlyMap<VolumeId, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await reads
+    .selectFrom('vpc_volume')
+    .select(['id', 'name'])
+    .where('account_id', '=', accountId)
+    .where('id', 'in', ids)
+    .where('phase', 'not in', hiddenPhases)
+    .execute()
+  return new Map(rows.map((row) => [row.id, row.name]))
+}
+
 export type CreateVolume = Grant<'is.volume.volume.create'>
 export type UpdateVolume = Grant<'is.volume.volume.update'>
 export type DeleteVolume = Grant<'is.volume.volume.delete'>
@@ -200,6 +223,8 @@ const toRow = (volume: Volume): VolumeRow => ({
   made_for: volume.madeFor,
   image_id: volume.imageId,
   allowed_use: volume.allowedUse && JSON.stringify(volume.allowedUse),
+  source_snapshot_id: volume.source?.id ?? null,
+  source_snapshot: volume.source && JSON.stringify({ crn: volume.source.crn, name: volume.source.name }),
   revision: volume.revision,
   created_at: volume.createdAt,
 })

@@ -10,7 +10,16 @@ export interface Place {
   readonly resourceGroupId: string
 }
 
-export type Kind = 'volume' | 'instance' | 'key' | 'vpc' | 'subnet' | 'security-group' | 'virtual-network-interface'
+export type Kind =
+  | 'volume'
+  | 'instance'
+  | 'key'
+  | 'vpc'
+  | 'subnet'
+  | 'snapshot'
+  | 'snapshot-consistency-group'
+  | 'security-group'
+  | 'virtual-network-interface'
 
 export const targetOf = (kind: Kind, place: Place): Target => ({
   ...collectionTarget(kind, place.accountId, place.region),

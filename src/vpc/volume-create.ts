@@ -5,7 +5,7 @@
 //   2. a row holds the name, hidden: phase `requested`
 //   3. the key manager wraps a data key and registers the volume on the root key, in one step of its own
 //   4. the row keeps the wrapped key, readers see the volume: phase `keyed`, status pending; the request is answered
-//   5. a disk formats the image, in the background
+//   5. a disk formats the image, or copies it from the snapshot's, in the background
 //   6. phase `formatted`, status available
 //
 // No registration outlives its row: the row comes before and goes after.
@@ -16,11 +16,15 @@ import type { InstanceId } from '#base/id.ts'
 import { volumesPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
+import type { Tx } from '#store/database.ts'
 import { groupForNew } from './groups.ts'
 import { makeVolumeId, vpcCrn } from './ids.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { checkRestorable, unknown } from './restore-source.ts'
+import type { RestoreSource } from './restore-source.ts'
 import { takesVolumes } from './tables-instances.ts'
+import { readSnapshot } from './tables-snapshots.ts'
 import { countVolumes, dropRequested, insertVolume, keepDataKey } from './tables-volumes.ts'
 import type { CreateVolume } from './tables-volumes.ts'
 import { markAbandoned } from './tables-work.ts'
@@ -31,15 +35,27 @@ import { KeyRefused, requestVolumeKey } from './volume-key.ts'
 import type { NewVolume } from './volume-prototype.ts'
 
 export async function createVolume(parts: VpcParts, context: Context, wanted: NewVolume): Promise<Volume> {
-  return await makeVolume(parts, context, wanted, await leaveToCreate(parts, context, wanted.resourceGroupId))
+  return await makeVolume(
+    parts,
+    context,
+    wanted,
+    await leaveToCreate(parts, context, wanted.resourceGroupId, wanted.source),
+  )
 }
 
-/** Step 1. */
-export async function leaveToCreate(parts: VpcParts, context: Context, groupId: string | null): Promise<CreateVolume> {
+/** Step 1. To take over what is another account's is a right of its own. */
+export async function leaveToCreate(
+  parts: VpcParts,
+  context: Context,
+  groupId: string | null,
+  source: RestoreSource | null,
+): Promise<CreateVolume> {
   const { accountId } = context.caller
   const group = await groupForNew(parts.resources, 'volume', accountId, groupId)
   const place = { accountId, region: parts.region, resourceGroupId: group.id }
-  return await parts.iam.authorize(context.caller, 'is.volume.volume.create', newTarget('volume', place))
+  const target = newTarget('volume', place)
+  if (source?.isRemote) await parts.iam.authorize(context.caller, 'is.volume.volume.remote-restore', target)
+  return await parts.iam.authorize(context.caller, 'is.volume.volume.create', target)
 }
 
 /** The instance that a volume is made for, as a part of it; and the image that makes it a boot volume. */
@@ -72,7 +88,7 @@ async function request(
   for (let draw = 0; draw < nameDrawsMax; draw++) {
     const name = plan.wanted.name ?? makeName(parts.random)
     const volume = draft(parts, grant, { ...plan, name })
-    if (await insert(parts, context, grant, volume)) return volume
+    if (await insert(parts, context, grant, plan, volume)) return volume
     if (plan.wanted.name !== null) throw nameTaken(name)
   }
   throw new Fault('unavailable', 'no free name was found for the volume')
@@ -87,6 +103,7 @@ interface Plan {
 
 function draft(parts: VpcParts, grant: CreateVolume, plan: Plan): Volume {
   const { wanted, keyCrn, purpose } = plan
+  const snapshot = wanted.source?.snapshot ?? null
   const { accountId, resourceGroupId } = grant.target
   assert(resourceGroupId !== undefined, 'a volume is made in a resource group')
   const now = parts.clock.now()
@@ -112,24 +129,43 @@ function draft(parts: VpcParts, grant: CreateVolume, plan: Plan): Volume {
     failure: null,
     waitingSince: now,
     madeFor: purpose?.instanceId ?? null,
-    imageId: purpose?.imageId ?? null,
-    allowedUse: wanted.allowedUse,
+    imageId: purpose?.imageId ?? snapshot?.imageId ?? null,
+    allowedUse: wanted.allowedUse ?? snapshot?.allowedUse ?? null,
+    source: snapshot && { id: snapshot.id, crn: snapshot.crn, name: snapshot.name },
     revision: 1,
     createdAt: now,
   }
 }
 
-function insert(parts: VpcParts, context: Context, grant: CreateVolume, volume: Volume): Promise<boolean> {
+function insert(
+  parts: VpcParts,
+  context: Context,
+  grant: CreateVolume,
+  plan: Omit<Plan, 'name'>,
+  volume: Volume,
+): Promise<boolean> {
   const { accountId, crn: volumeCrn, keyCrn } = volume
   return parts.database.transaction(async (tx) => {
     if ((await countVolumes(tx, grant, parts.region)) >= volumesPerAccountMax) throw quotaReached()
     // An instance that was given up has been cleared away already: nothing more may be made for it.
     if (volume.madeFor !== null && !(await takesVolumes(tx, volume.madeFor))) throw givenUp()
     if (!(await insertVolume(tx, grant, volume))) return false
+    if (plan.wanted.source) await claimSource(parts, tx, plan.wanted.source, volume)
     const initiatorId = context.caller.iamId
     await parts.outbox.append(tx, { type: 'vpc.volume.requested', accountId, initiatorId, volumeCrn, keyCrn })
     return true
   })
+}
+
+/** From here on the snapshot is being restored, and stays; and an owner in another account is told. */
+async function claimSource(parts: VpcParts, tx: Tx, source: RestoreSource, volume: Volume): Promise<void> {
+  const snapshot = await readSnapshot(tx, source.grant)
+  if (!snapshot) throw unknown(source.snapshot.id)
+  checkRestorable(snapshot)
+  if (!source.isRemote) return
+  const { accountId, crn: snapshotCrn } = snapshot
+  const facts = { accountId, snapshotCrn, volumeCrn: volume.crn, subjectAccountId: volume.accountId }
+  await parts.outbox.append(tx, { type: 'vpc.snapshot.restored-remotely', ...facts })
 }
 
 /** Step 3. After a refusal nothing is left; after any other failure the row stays hidden until its traces are gone. */

@@ -11,6 +11,9 @@ import type { KmsPort, WrappedDataKey } from '#kms/port.ts'
 import { blockStorageOf } from './volume.ts'
 import type { Volume } from './volume.ts'
 
+/** What lies under a root key: a volume, or a snapshot of one. */
+export type Keyed = Pick<Volume, 'accountId' | 'crn' | 'keyCrn'>
+
 const target = { type: 'field', name: 'encryption_key.crn' } as const
 
 /** The services whose root keys the VPC API names for volumes. */
@@ -40,11 +43,11 @@ export function checkKeyCrn(text: string): string {
 }
 
 /**
- * A data key for the volume, wrapped under the root key and registered on it in one step of the key manager's. Throws
+ * A data key for the volume or snapshot, wrapped under the root key and registered on it in one step of the key manager's. Throws
  * the VPC API's own refusal when the key manager refuses; any other failure comes through as it is, and then nobody
  * knows whether there is a registration.
  */
-export async function requestVolumeKey(kms: KmsPort, volume: Volume): Promise<WrappedDataKey> {
+export async function requestVolumeKey(kms: KmsPort, volume: Keyed): Promise<WrappedDataKey> {
   const as = blockStorageOf(volume.accountId)
   try {
     return await kms.createDataKey({ keyCrn: volume.keyCrn, resourceCrn: volume.crn, as })
@@ -57,7 +60,7 @@ export async function requestVolumeKey(kms: KmsPort, volume: Volume): Promise<Wr
  * The other end: the registration goes, if there is one. A name that the key manager cannot read was never registered
  * under; a request that stopped before it was asked may have left such a one.
  */
-export async function returnVolumeKey(kms: KmsPort, volume: Volume): Promise<void> {
+export async function returnVolumeKey(kms: KmsPort, volume: Keyed): Promise<void> {
   const as = blockStorageOf(volume.accountId)
   try {
     await kms.unregister({ keyCrn: volume.keyCrn, resourceCrn: volume.crn, as })
@@ -69,7 +72,7 @@ export async function returnVolumeKey(kms: KmsPort, volume: Volume): Promise<voi
 /** Marks a fault as the key manager's considered no: nothing was wrapped and nothing registered. */
 export class KeyRefused extends Fault {}
 
-function refusal(cause: unknown, volume: Volume): KeyRefused | null {
+function refusal(cause: unknown, volume: Keyed): KeyRefused | null {
   if (!(cause instanceof Fault)) return null
   switch (cause.code) {
     case 'forbidden':
@@ -104,7 +107,7 @@ function invalidKey(cause: Fault): KeyRefused {
  * key, with the role Reader of the key manager. (Across accounts they add AuthorizationDelegator, which nothing here
  * needs.)
  */
-function missingAuthorization(cause: Fault, volume: Volume): string {
+function missingAuthorization(cause: Fault, volume: Keyed): string {
   const owner =
     cause.explanation?.account ?? parseCrn(volume.keyCrn)?.accountId ?? parseShortKeyCrn(volume.keyCrn)?.accountId
   const where =

@@ -6,14 +6,14 @@ import { Fault } from '#base/fault.ts'
 import { userTagLengthMax, userTagsMax } from '#base/limits.ts'
 import { nameOf } from './identity.ts'
 import { checkName } from './names.ts'
-import { refuseNotYet } from './not-yet.ts'
 import { checkZone } from './regions.ts'
+import type { RestoreSource } from './restore-source.ts'
+import type { Snapshot } from './snapshot.ts'
 import type { AllowedUse } from './volume.ts'
 import type { WantedChange } from './volume-change.ts'
 import { checkKeyCrn } from './volume-key.ts'
 import { findProfile, performanceOf } from './volume-profiles.ts'
 import type { VolumeProfile } from './volume-profiles.ts'
-import { volumePrototypeNotYet } from './volume-schemas.ts'
 import type { volumeFields, volumePatch, volumePrototype } from './volume-schemas.ts'
 
 export interface NewVolume {
@@ -27,24 +27,39 @@ export interface NewVolume {
   /** Null for a key of the provider's. */
   readonly keyCrn: string | null
   readonly allowedUse: AllowedUse | null
+  /** The snapshot that it is made of; null for a blank one. */
+  readonly source: RestoreSource | null
   readonly resourceGroupId: string | null
 }
 
-export function parseVolumePrototype(body: Static<typeof volumePrototype>, region: string): NewVolume {
-  return parseVolume(body, checkZone(region, nameOf(body.zone, 'zone')))
+export function parseVolumePrototype(
+  body: Static<typeof volumePrototype>,
+  region: string,
+  source: RestoreSource | null,
+): NewVolume {
+  return parseVolume(body, checkZone(region, nameOf(body.zone, 'zone')), { isBoot: false, source })
 }
 
 /** VPC API, "InstancePrototype": a boot volume may leave its capacity to its image. */
 const bootCapacityGb = 100
 
-/** The body without its zone, as the prototypes of instances and attachments hold it. */
-export function parseVolume(body: Static<typeof volumeFields>, zone: string, isBoot = false): NewVolume {
-  refuseNotYet(body, volumePrototypeNotYet)
+/** The body without its zone, as the prototypes of instances and attachments hold it, and what its snapshot says of it. */
+export function parseVolume(
+  body: Static<typeof volumeFields>,
+  zone: string,
+  { isBoot, source }: { readonly isBoot: boolean; readonly source: RestoreSource | null },
+): NewVolume {
   const profile = parseProfile(nameOf(body.profile, 'profile'))
-  const capacityGb = body.capacity ?? (isBoot ? bootCapacityGb : undefined)
+  const snapshot = source?.snapshot ?? null
+  if (snapshot) checkGeneration(profile, snapshot)
+  if (isBoot && snapshot && snapshot.imageId === null) throw notBootable(snapshot)
+  const capacityGb = body.capacity ?? snapshot?.capacityGb ?? (isBoot ? bootCapacityGb : undefined)
   if (capacityGb === undefined) {
-    throw new Fault('invalid', 'capacity is required', { reason: 'volume_capacity_missing', target: field('capacity') })
+    const message = 'capacity is required, or a source_snapshot that says it'
+    throw new Fault('invalid', message, { reason: 'volume_capacity_missing', target: field('capacity') })
   }
+  if (snapshot && capacityGb < snapshot.capacityGb) throw tooSmall(capacityGb, snapshot)
+  const named = body.encryption_key ? checkKeyCrn(body.encryption_key.crn) : null
   const performance = performanceOf(profile, { capacityGb, iops: body.iops, bandwidthMbps: body.bandwidth, isBoot })
   return {
     name: body.name === undefined ? null : checkName(body.name),
@@ -53,11 +68,41 @@ export function parseVolume(body: Static<typeof volumeFields>, zone: string, isB
     capacityGb,
     ...performance,
     userTags: parseUserTags(body.user_tags ?? []),
-    keyCrn: body.encryption_key ? checkKeyCrn(body.encryption_key.crn) : null,
-    allowedUse: isBoot ? parseAllowedUse(body.allowed_use) : refuseAllowedUse(body.allowed_use),
+    keyCrn: snapshot ? restoredKey(snapshot, named) : named,
+    allowedUse: isBoot || snapshot?.imageId ? parseAllowedUse(body.allowed_use) : refuseAllowedUse(body.allowed_use),
+    source,
     resourceGroupId: body.resource_group?.id ?? null,
   }
 }
+
+/**
+ * VPC docs, "Restoring a volume from a snapshot": an encrypted volume stays encrypted, under the snapshot's key where no
+ * other is named. A first-generation snapshot without one may be given one; of the second generation the type stays.
+ */
+function restoredKey(snapshot: Snapshot, named: string | null): string | null {
+  if (!snapshot.isProviderManaged) return named ?? snapshot.keyCrn
+  if (named === null || snapshot.storageGeneration === 1) return named
+  const message = 'encryption_key cannot be added to what is restored from a second-generation snapshot without one'
+  throw new Fault('invalid', message, { reason: 'bad_field', target: field('encryption_key') })
+}
+
+function checkGeneration(profile: VolumeProfile, { storageGeneration }: Snapshot): void {
+  if (profile.storageGeneration === storageGeneration) return
+  const message = `profile ${profile.name} is not of the snapshot's storage generation, ${storageGeneration}`
+  throw new Fault('invalid', message, { reason: 'volume_profile_invalid', target: field('profile.name') })
+}
+
+const notBootable = ({ id }: Snapshot): Fault =>
+  new Fault('invalid', `snapshot ${id} is not of a boot volume`, {
+    reason: 'bad_field',
+    target: field('source_snapshot'),
+  })
+
+const tooSmall = (capacityGb: number, { id, capacityGb: min }: Snapshot): Fault =>
+  new Fault('invalid', `capacity of a volume from snapshot ${id} is at least ${min} GB, not ${capacityGb}`, {
+    reason: 'volume_profile_capacity_iops_invalid',
+    target: field('capacity'),
+  })
 
 export function parseVolumePatch(body: Static<typeof volumePatch>): WantedChange {
   const allowedUse = parseAllowedUse(body.allowed_use)
@@ -82,7 +127,7 @@ function parseProfile(name: string): VolumeProfile {
 type AllowedUseBody = Static<typeof volumeFields>['allowed_use']
 
 /** An empty one says nothing: Terraform's provider 1.72 sends it with every volume. */
-function parseAllowedUse(body: AllowedUseBody): AllowedUse | null {
+export function parseAllowedUse(body: AllowedUseBody): AllowedUse | null {
   if (!body || Object.keys(body).length === 0) return null
   return {
     api_version: body.api_version ?? '',
@@ -99,11 +144,11 @@ function refuseAllowedUse(body: AllowedUseBody): null {
 }
 
 /** VPC API, "user tags": letters, digits and `:_ .-`; the tagging service keeps them in lower case. */
-export function parseUserTags(tags: readonly string[]): readonly string[] {
+export function parseUserTags(tags: readonly string[], name = 'user_tags'): readonly string[] {
   const rule = /^[A-Za-z0-9:_ .-]+$/
   if (tags.length > userTagsMax || tags.some((tag) => tag.length > userTagLengthMax || !rule.test(tag))) {
-    const message = `user_tags must be at most ${userTagsMax} of 1 to ${userTagLengthMax} letters, digits and ":_ .-"`
-    throw new Fault('invalid', message, { reason: 'bad_field', target: field('user_tags') })
+    const message = `${name} must be at most ${userTagsMax} of 1 to ${userTagLengthMax} letters, digits and ":_ .-"`
+    throw new Fault('invalid', message, { reason: 'bad_field', target: field(name) })
   }
   return [...new Set(tags.map((tag) => tag.toLowerCase()))].sort()
 }

@@ -1,11 +1,13 @@
 // A volume as clients see it. Source: VPC API, "Volume". Pure.
 
 import { rfc3339 } from '#base/clock.ts'
+import { parseCrn } from '#base/crn.ts'
 import { groupReference } from './groups.ts'
 import type { AttachmentView } from './instance.ts'
 import { attachmentHref, deviceOf, instanceReference } from './instance-reply.ts'
+import { deletedReference, encryptionOf, snapshotReference, volumeHref } from './references.ts'
 import { zoneReference } from './regions.ts'
-import type { Volume } from './volume.ts'
+import type { SourceSnapshot, Volume } from './volume.ts'
 import { findProfile } from './volume-profiles.ts'
 import { attachmentStateOf, healthOf, keyReason, statusOf } from './volume-state.ts'
 
@@ -13,9 +15,13 @@ import { attachmentStateOf, healthOf, keyReason, statusOf } from './volume-state
 export interface Surroundings {
   readonly groupNames: ReadonlyMap<string, string>
   readonly attachment: AttachmentView | undefined
+  /** Whether a snapshot of it is being taken. */
+  readonly isBusy: boolean
+  /** What its snapshot is called now; undefined where that has gone, or is another account's. */
+  readonly sourceName: string | undefined
+  /** While it is being restored: how much of it is there. */
+  readonly percent: number | null
 }
-
-export const volumeHref = (base: string, id: string): string => `${base}/v1/volumes/${id}`
 
 export const profileReference = (base: string, name: string) => ({ href: `${base}/v1/volume/profiles/${name}`, name })
 
@@ -36,13 +42,12 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
     adjustable_iops_states: [...(profile?.adjustableIopsStates ?? [])],
     attachment_state: attachmentStateOf(volume, attachment !== undefined),
     bandwidth: volume.bandwidthMbps,
-    busy: false,
+    busy: around.isBusy,
     capacity: volume.capacityGb,
     created_at: rfc3339(volume.createdAt),
     crn: volume.crn,
     ...encryptionOf(volume),
-    health_reasons: [],
-    health_state: healthOf(status),
+    ...healthOfVolume(volume, status, around.percent),
     href: volumeHref(base, volume.id),
     id: volume.id,
     iops: volume.iops,
@@ -50,6 +55,7 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
     profile: profileReference(base, volume.profile),
     resource_group: groupReference(base, volume.resourceGroupId, around.groupNames),
     resource_type: 'volume' as const,
+    ...(volume.source && { source_snapshot: sourceReference(base, volume, volume.source, around.sourceName) }),
     status,
     status_reasons: statusReasons(volume, status),
     storage_generation: profile?.storageGeneration ?? 1,
@@ -59,11 +65,25 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
   }
 }
 
-/** The provider's key is the provider's business: its name is shown to nobody. */
-const encryptionOf = (volume: Volume) =>
-  volume.isProviderManaged
-    ? { encryption: 'provider_managed' as const }
-    : { encryption: 'user_managed' as const, encryption_key: { crn: volume.keyCrn } }
+/**
+ * VPC API, `health_reasons`: `initializing_from_snapshot` while a volume is being restored. Here that is before anybody may
+ * use it, since a volume serves whole or not at all; the message says how far it is.
+ */
+function healthOfVolume(volume: Volume, status: ReturnType<typeof statusOf>, percent: number | null) {
+  if (status !== 'pending' || !volume.source) return { health_reasons: [], health_state: healthOf(status) }
+  const message = `the volume is being restored from its snapshot: ${percent ?? 0} percent are there`
+  return { health_reasons: [{ code: 'initializing_from_snapshot', message }], health_state: 'degraded' as const }
+}
+
+/** VPC API, "SnapshotReference": another account's names its account, and nothing more of it is known here. */
+function sourceReference(base: string, volume: Volume, source: SourceSnapshot, present: string | undefined) {
+  const reference = snapshotReference(base, { ...source, name: present ?? source.name })
+  const owner = parseCrn(source.crn)?.accountId
+  if (owner !== undefined && owner !== volume.accountId) {
+    return { ...reference, remote: { account: { id: owner, resource_type: 'account' as const } } }
+  }
+  return present === undefined ? { ...reference, ...deletedReference } : reference
+}
 
 function statusReasons(volume: Volume, status: ReturnType<typeof statusOf>) {
   if (status === 'failed') return volume.failure ? [{ ...volume.failure }] : []

@@ -1,7 +1,6 @@
 // Volumes and their profiles on the wire. Source: VPC API, "Volume", "VolumePrototype", "VolumePatch", "VolumeProfile".
 
 import { Type } from 'typebox'
-import { notYetFields } from './not-yet.ts'
 import {
   closed,
   groupIdentity,
@@ -16,10 +15,12 @@ import {
   when,
 } from './schemas.ts'
 
-export const volumePrototypeNotYet = ['source_snapshot'] as const
-
 /** Longest text of an expression; VPC API, "VolumeAllowedUse". */
 const expression = Type.Optional(Type.String({ maxLength: 500 }))
+
+export const allowedUse = Type.Optional(
+  Type.Object({ api_version: expression, bare_metal_server: expression, instance: expression }, closed),
+)
 
 const shared = {
   name: Type.Optional(Type.String()),
@@ -27,9 +28,7 @@ const shared = {
   iops: Type.Optional(Type.Integer()),
   bandwidth: Type.Optional(Type.Integer()),
   user_tags: Type.Optional(Type.Array(Type.String())),
-  allowed_use: Type.Optional(
-    Type.Object({ api_version: expression, bare_metal_server: expression, instance: expression }, closed),
-  ),
+  allowed_use: allowedUse,
 }
 
 /** Everything about a new volume but where it lies. */
@@ -38,7 +37,7 @@ const prototype = {
   profile: nameIdentity,
   encryption_key: Type.Optional(Type.Object({ crn: text }, closed)),
   resource_group: Type.Optional(groupIdentity),
-  ...notYetFields(volumePrototypeNotYet),
+  source_snapshot: Type.Optional(Type.Object(idIdentity.properties, closed)),
 }
 
 export const volumeFields = Type.Object(prototype, closed)
@@ -75,10 +74,23 @@ export const volumeAttachmentReference = Type.Object({
   type: Type.Enum(['boot', 'data']),
 })
 
-const allowedUseReply = Type.Object({
+export const allowedUseReply = Type.Object({
   api_version: Type.String(),
   bare_metal_server: Type.String(),
   instance: Type.String(),
+})
+
+/** `remote` where it lies in another account. */
+const snapshotReference = Type.Object({
+  crn: Type.String(),
+  deleted: Type.Optional(Type.Object({ more_info: Type.String() })),
+  href: Type.String(),
+  id: Type.String(),
+  name: Type.String(),
+  remote: Type.Optional(
+    Type.Object({ account: Type.Object({ id: Type.String(), resource_type: Type.Literal('account') }) }),
+  ),
+  resource_type: Type.Literal('snapshot'),
 })
 
 export const volumeReply = Type.Object({
@@ -103,6 +115,7 @@ export const volumeReply = Type.Object({
   profile: reference,
   resource_group: groupReference,
   resource_type: Type.Literal('volume'),
+  source_snapshot: Type.Optional(snapshotReference),
   status: Type.Enum(['available', 'failed', 'pending', 'pending_deletion', 'unusable', 'updating']),
   status_reasons: Type.Array(reason),
   storage_generation: Type.Integer(),

@@ -51,11 +51,11 @@ const statusOfPhase = {
   deleting: 'pending_deletion',
 } as const satisfies Record<VolumePhase, VolumeStatus>
 
-export type VolumeAction = 'attach' | 'connect' | 'delete' | 'resize' | 'update'
+export type VolumeAction = 'attach' | 'connect' | 'delete' | 'resize' | 'snapshot' | 'update'
 
 /**
  * VPC API, "Delete a volume": available or failed, and by the encryption pages unusable too. "Create a volume
- * attachment" and changes of capacity and performance (`resize`): available only. Names and tags may change at any time
+ * attachment", changes of capacity and performance (`resize`) and "Create a snapshot": available only. Names and tags may change at any time
  * but on the way out.
  */
 export const allowedIn = {
@@ -63,6 +63,7 @@ export const allowedIn = {
   connect: ['available', 'updating'],
   delete: ['available', 'failed', 'unusable'],
   resize: ['available'],
+  snapshot: ['available'],
   update: ['available', 'failed', 'pending', 'unusable', 'updating'],
 } as const satisfies Record<VolumeAction, readonly VolumeStatus[]>
 

@@ -1,7 +1,7 @@
 // A volume as the rest of this folder sees it: what it is, whose key it lies under, how far it has come.
 
 import { assert } from '#base/assert.ts'
-import type { InstanceId, VolumeId } from '#base/id.ts'
+import type { InstanceId, SnapshotId, VolumeId } from '#base/id.ts'
 import type { VolumeSpec } from '#disk/port.ts'
 import type { ServiceSubject } from '#iam/port.ts'
 import type { StatusReason, VolumeTruth } from './volume-state.ts'
@@ -11,6 +11,12 @@ export interface AllowedUse {
   readonly api_version: string
   readonly bare_metal_server: string
   readonly instance: string
+}
+
+export interface SourceSnapshot {
+  readonly id: SnapshotId
+  readonly crn: string
+  readonly name: string
 }
 
 export interface Volume extends VolumeTruth {
@@ -39,12 +45,14 @@ export interface Volume extends VolumeTruth {
   /** The stock image that its instance named, for a boot volume. */
   readonly imageId: string | null
   readonly allowedUse: AllowedUse | null
+  /** What it was or is being restored from, as that was called then. It may be another account's. */
+  readonly source: SourceSnapshot | null
   readonly revision: number
   readonly createdAt: number
 }
 
 /** VPC documents gigabytes; its volumes have 2^30 bytes for each. */
-const bytesPerGb = 2 ** 30
+export const bytesPerGb = 2 ** 30
 
 /** Who asks the key manager on behalf of an account's volumes: its block storage service, never its users. */
 export const blockStorageOf = (accountId: string): ServiceSubject => ({

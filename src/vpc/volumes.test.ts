@@ -170,7 +170,7 @@ test('the profiles that go with a volume, in pages', async () => {
 
 test('what is not served yet is refused by name', async () => {
   await using world = await makeWorld()
-  for (const path of ['/v1/snapshots', '/v1/volumes/x/jobs', '/v1/network_acls']) {
+  for (const path of ['/v1/instance/templates', '/v1/volumes/x/jobs', '/v1/network_acls']) {
     const { status, body } = await world.call('GET', path)
     assert.deepEqual([status, body.errors[0].code], [501, 'not_implemented'], path)
   }

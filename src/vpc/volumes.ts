@@ -5,13 +5,19 @@ import type { Static } from 'typebox'
 import { reply } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
 import type { Context } from '#iam/port.ts'
+import { checkIfMatch, requireIfMatch } from './etags.ts'
 import { groupNames } from './groups.ts'
 import { pagedProfiles } from './instance-profiles.ts'
 import { listPage } from './listing.ts'
 import { pageLinks } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
+import { percentCopied } from './restore.ts'
+import { planSource } from './restore-source.ts'
+import { isVolumeBusy } from './snapshot-create.ts'
+import { busy as busyNow } from './snapshot-faults.ts'
 import { attachmentsOf } from './tables-attachments.ts'
+import { busyVolumes, snapshotNames } from './tables-snapshots.ts'
 import {
   countListedVolumes,
   isNameTaken,
@@ -41,9 +47,24 @@ export function makeVolumes(parts: VpcParts) {
 
   async function views(context: Context, volumes: readonly Volume[]) {
     const names = await groupNames(parts.resources, volumes)
-    const attachments = await attachmentsOf(database.reads, volumes)
-    return volumes.map((volume) =>
-      volumeView(context.baseUrl, volume, { groupNames: names, attachment: attachments.get(volume.id) }),
+    const { reads } = database
+    const attachments = await attachmentsOf(reads, volumes)
+    const busy = await busyVolumes(
+      reads,
+      volumes.map(({ id }) => id),
+    )
+    const sources = volumes.flatMap(({ source }) => source?.id ?? [])
+    const sourceNames = await snapshotNames(reads, context.caller.accountId, sources)
+    return await Promise.all(
+      volumes.map(async (volume) =>
+        volumeView(context.baseUrl, volume, {
+          groupNames: names,
+          attachment: attachments.get(volume.id),
+          isBusy: busy.has(volume.id),
+          sourceName: volume.source ? sourceNames.get(volume.source.id) : undefined,
+          percent: volume.source && volume.phase === 'keyed' ? await percentCopied(parts, volume.id) : null,
+        }),
+      ),
     )
   }
 
@@ -62,7 +83,8 @@ export function makeVolumes(parts: VpcParts) {
 
   return {
     async create(context: Context, body: Static<typeof volumePrototype>) {
-      return await answer(context, await createVolume(parts, context, parseVolumePrototype(body, region)))
+      const source = await planSource(parts, context, body.source_snapshot)
+      return await answer(context, await createVolume(parts, context, parseVolumePrototype(body, region, source)))
     },
 
     async list(context: Context, query: Static<typeof volumeQuery>) {
@@ -96,15 +118,16 @@ export function makeVolumes(parts: VpcParts) {
 
     async update(context: Context, id: string, body: Static<typeof volumePatch>, ifMatch: string | undefined) {
       const wanted = parseVolumePatch(body)
-      if (wanted.userTags && ifMatch === undefined) throw ifMatchMissing()
+      if (wanted.userTags) requireIfMatch(ifMatch, 'volume')
       const grant = await grantOn(context, 'is.volume.volume.update', id)
       const volume = await database.transaction(async (tx) => {
         const before = await readVolume(tx, grant)
         if (!before) throw notFound(id)
-        checkEtag(before, ifMatch)
+        checkIfMatch(ifMatch, volumeEtag(before), `volume ${id}`)
         refuseInStatus('update', before)
         const patch = changeOf(before, (await attachmentsOf(tx, [before])).get(before.id), wanted)
         if (Object.keys(patch).length === 0) return before
+        if (patch.resize && (await isVolumeBusy(tx, before))) throw busyNow(before)
         if (patch.name !== undefined && (await isNameTaken(tx, grant, region, patch.name))) throw nameTaken(patch.name)
         return await change(tx, context, grant, before, patch)
       })
@@ -117,10 +140,11 @@ export function makeVolumes(parts: VpcParts) {
       await database.transaction(async (tx) => {
         const before = await readVolume(tx, grant)
         if (!before) throw notFound(id)
-        checkEtag(before, ifMatch)
+        checkIfMatch(ifMatch, volumeEtag(before), `volume ${id}`)
         const attachment = (await attachmentsOf(tx, [before])).get(before.id)
         if (attachment) throw stillAttached(before, attachment.instance.name)
         refuseInStatus('delete', before)
+        if (await isVolumeBusy(tx, before)) throw busyNow(before)
         if (!(await requestDeletion(tx, grant))) throw notDeletable(before)
         const { accountId, crn: volumeCrn } = before
         const initiatorId = context.caller.iamId
@@ -179,17 +203,3 @@ export const notFound = (id: string): Fault =>
   new Fault('not_found', `volume with id ${JSON.stringify(id.slice(0, 64))} is not found`, {
     reason: 'volume_id_not_found',
   })
-
-/** VPC API, "If-Match": demanded where a list is replaced whole, so that nobody undoes what he has not seen. */
-const ifMatchMissing = (): Fault =>
-  new Fault('invalid', 'a change of user_tags needs the header If-Match with the ETag of the volume', {
-    reason: 'bad_header',
-    target: { type: 'header', name: 'If-Match' },
-  })
-
-function checkEtag(volume: Volume, ifMatch: string | undefined): void {
-  if (ifMatch === undefined || ifMatch.trim() === '*' || ifMatch.trim() === volumeEtag(volume)) return
-  throw new Fault('precondition', `volume ${volume.id} has changed: If-Match is not its ETag`, {
-    target: { type: 'header', name: 'If-Match' },
-  })
-}

@@ -6,6 +6,10 @@ import { makeAttachments } from './attachments.ts'
 import type { Attachments } from './attachments.ts'
 import { makeConnections } from './connection.ts'
 import type { Connections } from './connection.ts'
+import { makeConsistencyGroups } from './consistency-groups.ts'
+import type { ConsistencyGroups } from './consistency-groups.ts'
+import { makeCopies } from './copies.ts'
+import type { Copies } from './copies.ts'
 import { followKeys } from './follow-keys.ts'
 import { followNotices } from './follow-notices.ts'
 import { makeInstances } from './instances.ts'
@@ -14,12 +18,15 @@ import { makeNetworks } from './networks.ts'
 import type { Networks } from './networks.ts'
 import type { VpcParts } from './parts.ts'
 import { reconcileExports } from './reconcile-exports.ts'
+import { reconcileSnapshots } from './reconcile-snapshots.ts'
 import { reconcileVolumes } from './reconcile-volumes.ts'
 import { makeRegions } from './regions.ts'
 import type { Regions } from './regions.ts'
 import { sweepRegistrations } from './registrations.ts'
 import { makeSecurityGroups } from './security-groups.ts'
 import type { SecurityGroups } from './security-groups.ts'
+import { makeSnapshots } from './snapshots.ts'
+import type { Snapshots } from './snapshots.ts'
 import { makeSshKeys } from './ssh-keys.ts'
 import type { SshKeys } from './ssh-keys.ts'
 import { makeSubnets } from './subnets.ts'
@@ -33,6 +40,8 @@ import type { Volumes } from './volumes.ts'
 export interface Vpc {
   readonly regions: Regions
   readonly volumes: Volumes
+  readonly snapshots: Snapshots
+  readonly consistencyGroups: ConsistencyGroups
   readonly instances: Instances
   readonly attachments: Attachments
   readonly connections: Connections
@@ -45,12 +54,20 @@ export interface Vpc {
   readonly consumers: readonly Consumer[]
   /** The check that every operation of vpcContract shares; not for the connection, which is ours. */
   checkQuery(query: Readonly<Record<string, unknown>>): void
+  /** Fulfilled when no image is being copied: what a disk was asked for has ended, well or not. */
+  idle(): Promise<void>
 }
 
 export function makeVpc(parts: VpcParts): Vpc {
+  const copies = makeCopies(parts, async (more) => {
+    await reconcileSnapshots(parts, more)
+    await reconcileVolumes(parts, more)
+  })
   return {
     regions: makeRegions(parts.region),
     volumes: makeVolumes(parts),
+    snapshots: makeSnapshots(parts),
+    consistencyGroups: makeConsistencyGroups(parts),
     instances: makeInstances(parts),
     attachments: makeAttachments(parts),
     connections: makeConnections(parts),
@@ -60,12 +77,13 @@ export function makeVpc(parts: VpcParts): Vpc {
     virtualInterfaces: makeVirtualInterfaces(parts),
     sshKeys: makeSshKeys(parts),
     region: parts.region,
-    consumers: consumersOf(parts),
+    consumers: consumersOf(parts, copies),
     checkQuery: (query) => checkVersion(query, parts.clock.now()),
+    idle: () => copies.idle(),
   }
 }
 
-const consumersOf = (parts: VpcParts): readonly Consumer[] => [
+const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
   {
     name: 'vpc.volumes',
     types: [
@@ -76,8 +94,29 @@ const consumersOf = (parts: VpcParts): readonly Consumer[] => [
       'vpc.volume.resumed',
       'vpc.volume.deletion-requested',
       'vpc.instance.abandoned',
+      // A volume that is to go waits for the snapshot that is being taken of it.
+      'vpc.snapshot.became-stable',
+      'vpc.snapshot.became-unusable',
+      'vpc.snapshot.resumed',
+      'vpc.snapshot.failed',
+      'vpc.snapshot.abandoned',
+      'vpc.snapshot.deletion-requested',
     ],
-    reconcile: () => reconcileVolumes(parts),
+    reconcile: () => reconcileVolumes(parts, copies),
+  },
+  {
+    name: 'vpc.snapshots',
+    types: [
+      'vpc.snapshot.created',
+      'vpc.snapshot.abandoned',
+      'vpc.snapshot.became-unusable',
+      'vpc.snapshot.resumed',
+      'vpc.snapshot.deletion-requested',
+      'vpc.snapshot.deleted',
+      'vpc.snapshot.refused',
+      'vpc.snapshot-group.deletion-requested',
+    ],
+    reconcile: () => reconcileSnapshots(parts, copies),
   },
   {
     name: 'vpc.exports',
@@ -113,6 +152,7 @@ const consumersOf = (parts: VpcParts): readonly Consumer[] => [
       'iam.account.disabled',
       'iam.account.enabled',
       'vpc.volume.created',
+      'vpc.snapshot.created',
     ],
     reconcile: () => followKeys(parts),
   },
@@ -127,12 +167,19 @@ const consumersOf = (parts: VpcParts): readonly Consumer[] => [
       'kms.key.sync-requested',
       'iam.policy.created',
       'vpc.volume.created',
+      'vpc.snapshot.created',
     ],
     reconcile: () => followNotices(parts),
   },
   {
     name: 'vpc.registrations',
-    types: ['vpc.volume.refused', 'vpc.volume.deleted', 'kms.key.sync-requested'],
+    types: [
+      'vpc.volume.refused',
+      'vpc.volume.deleted',
+      'vpc.snapshot.refused',
+      'vpc.snapshot.deleted',
+      'kms.key.sync-requested',
+    ],
     reconcile: () => sweepRegistrations(parts),
   },
 ]

@@ -4,75 +4,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '#base/fault.ts'
-import type { Plan } from './testing/faults.ts'
+import { assertWhole, struckEverywhere } from './testing/struck.ts'
 import { keyReason } from './volume-state.ts'
 import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
 import type { World } from './testing/world.ts'
-
-/** Rows, registrations, images and exports say the same, and another pass has nothing to do. */
-async function assertWhole(world: World, about: string): Promise<void> {
-  const { reads } = world.database
-  const volumes = await reads.selectFrom('vpc_volume').select(['id', 'crn', 'phase', 'wrapped_data_key']).execute()
-  const attachments = await reads.selectFrom('vpc_attachment').selectAll().execute()
-  const instances = await reads.selectFrom('vpc_instance').select(['id', 'status']).execute()
-  const running = new Set(instances.filter(({ status }) => status === 'running').map(({ id }) => id))
-  const phases = volumes.map(({ phase }) => phase)
-  assert.ok(
-    phases.every((phase) => phase === 'formatted'),
-    `${about}: phases ${phases}`,
-  )
-  assert.deepEqual([...world.kms.registrations.keys()].sort(), volumes.map(({ crn }) => crn).sort(), about)
-  assert.deepEqual([...world.disk.images.keys()].sort(), volumes.map(({ id }) => id).sort(), about)
-  for (const { id, wrapped_data_key: wrapped } of volumes) {
-    assert.deepEqual(world.disk.images.get(id)?.wrappedDataKey, wrapped, `${about}: the image opens with the row's key`)
-  }
-  assert.ok(
-    attachments.every(({ status }) => status === 'attached'),
-    about,
-  )
-  assert.ok(
-    instances.every(({ status }) => status === 'running' || status === 'stopped'),
-    about,
-  )
-  const served = attachments
-    .filter(({ instance_id }) => running.has(instance_id))
-    .map(({ id, volume_id }) => [id, volume_id])
-  assert.deepEqual([...world.disk.exports].sort(), served.sort(), about)
-  const before = await world.events()
-  await world.pass()
-  assert.deepEqual(await world.events(), before, `${about}: a second sweep changes nothing`)
-}
-
-const kinds = ['fails', 'stops'] as const
-const whens = ['before', 'after'] as const
-
-/** Runs the workflow with each effect struck in each way, until there is no further effect to strike. */
-async function struckEverywhere(
-  prepare: (world: World) => Promise<() => Promise<unknown>>,
-  afterwards: (world: World) => Promise<void>,
-): Promise<number> {
-  let strikes = 0
-  for (const kind of kinds) {
-    for (const when of whens) {
-      for (let at = 1; ; at++) {
-        await using world = await makeWorld()
-        const run = await prepare(world)
-        await world.settle()
-        const plan: Plan = { at, when, kind }
-        world.faults.schedule(plan)
-        await run()
-        await world.pass()
-        const { happened } = world.faults
-        await world.settle()
-        await assertWhole(world, JSON.stringify(plan))
-        await afterwards(world)
-        if (!happened) break
-        strikes++
-      }
-    }
-  }
-  return strikes
-}
 
 const volumeIn = async (world: World) => {
   const { body } = await world.call('POST', '/v1/volumes', { body: volumeBody({ name: 'v' }) })
@@ -171,17 +106,21 @@ test('a request that outlives its patience takes its registration back', async (
   await assertWhole(world, 'given up')
 })
 
-test('a registration without a volume is swept, others are left alone', async () => {
+test('a registration without a volume or snapshot is swept, others are left alone', async () => {
   await using world = await makeWorld()
   await volumeIn(world)
   const foreign = [
     `crn:v1:bluemix:public:is:eu-de-1:a/${'b'.repeat(32)}::volume:r010-x`,
-    `crn:v1:bluemix:public:is:us-south:a/${'b'.repeat(32)}::snapshot:r006-x`,
+    `crn:v1:bluemix:public:is:us-south:a/${'b'.repeat(32)}::image:r006-x`,
+    `crn:v1:bluemix:public:is:eu-de:a/${'b'.repeat(32)}::snapshot:r010-x`,
   ]
-  const orphan = `crn:v1:bluemix:public:is:us-south-1:a/${'c'.repeat(32)}::volume:r006-x`
-  for (const crn of [...foreign, orphan]) world.kms.registrations.set(crn, keyOfA)
+  const orphans = [
+    `crn:v1:bluemix:public:is:us-south-1:a/${'c'.repeat(32)}::volume:r006-x`,
+    `crn:v1:bluemix:public:is:us-south:a/${'c'.repeat(32)}::snapshot:r006-x`,
+  ]
+  for (const crn of [...foreign, ...orphans]) world.kms.registrations.set(crn, keyOfA)
   await world.pass()
-  assert.equal(world.kms.registrations.has(orphan), false)
+  for (const orphan of orphans) assert.equal(world.kms.registrations.has(orphan), false)
   assert.equal(world.kms.registrations.size, 1 + foreign.length)
 })
 

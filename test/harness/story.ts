@@ -1,7 +1,11 @@
 // The steps that most stories begin with.
 
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { api, until } from './api.ts'
 import type { Api, Json } from './api.ts'
-import { until } from './api.ts'
+import type { Server } from './server.ts'
 
 export const keyEnvelope = (resource: Record<string, unknown>) => ({
   metadata: { collectionType: 'application/vnd.ibm.kms.key+json', collectionTotal: 1 },
@@ -70,3 +74,46 @@ export async function attach(user: Api, volumeId: string): Promise<Attached> {
 
 export const connect = (user: Api, instanceId: string, attachmentId: string): Promise<Json> =>
   user.expect(201, 'POST', `/keyward/v1/instances/${instanceId}/volume_attachments/${attachmentId}/connection`)
+
+/** A third account, made by the operator. */
+export async function makeAccount(server: Server, name: string): Promise<Api> {
+  const token = readFileSync(join(server.folder, 'operator.token'), 'utf8').trim()
+  const response = await fetch(`${server.baseUrl}/keyward/v1/operator/accounts`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ name }),
+  })
+  const made: Json = await response.json()
+  assert.equal(response.status, 201, JSON.stringify(made))
+  return api(server.baseUrl, {
+    name,
+    id: made.id,
+    apiKey: made.apikey,
+    resourceGroupId: made.resource_group_id,
+    kmsInstanceId: '',
+  })
+}
+
+export const snapshotIs = (user: Api, id: string, state: string): Promise<Json> =>
+  until(
+    () => user.vpc(200, 'GET', `/snapshots/${id}`),
+    (snapshot) => snapshot.lifecycle_state === state,
+  )
+
+export async function takeSnapshot(user: Api, volumeId: string, more: Record<string, unknown> = {}): Promise<Json> {
+  const { id } = await user.vpc(201, 'POST', '/snapshots', { source_volume: { id: volumeId }, ...more })
+  return await snapshotIs(user, id, 'stable')
+}
+
+/** A volume of the snapshot; its prototype may say more. */
+export async function restoreVolume(user: Api, source: Json, more: Record<string, unknown> = {}): Promise<Json> {
+  const { id } = await user.vpc(201, 'POST', '/volumes', restoreBody(source, more))
+  return await volumeIs(user, id, 'available')
+}
+
+export const restoreBody = (source: Json, more: Record<string, unknown> = {}) => ({
+  profile: { name: 'general-purpose' },
+  zone: { name: 'us-south-1' },
+  source_snapshot: source,
+  ...more,
+})

@@ -6,6 +6,14 @@ import type { EventTables } from './events.ts'
 import type { IamTables } from './iam.ts'
 import type { KmsTables } from './kms.ts'
 import type { ResourceTables } from './resources.ts'
+import type { VpcSnapshotTables } from './vpc-snapshots.ts'
 import type { VpcTables } from './vpc.ts'
 
-export type Schema = AuditTables & CosTables & EventTables & IamTables & ResourceTables & KmsTables & VpcTables
+export type Schema = AuditTables &
+  CosTables &
+  EventTables &
+  IamTables &
+  ResourceTables &
+  KmsTables &
+  VpcTables &
+  VpcSnapshotTables

@@ -1,4 +1,4 @@
-import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
+import type { AttachmentId, InstanceId, SnapshotId, VolumeId } from '#base/id.ts'
 
 /**
  * How far a volume has come. `requested` and `abandoned` rows are hidden from readers: whether such a volume has a key
@@ -66,6 +66,10 @@ export interface VpcTables {
     image_id: string | null
     /** JSON object of expressions, or null where the client gave none. */
     allowed_use: string | null
+    /** The snapshot that it was restored from, which may have gone, and be another account's. */
+    source_snapshot_id: SnapshotId | null
+    /** JSON: that snapshot's CRN and name, as they were then. */
+    source_snapshot: string | null
     /** Counts what the user changed of name, tags and allowed use; the ETag. */
     revision: number
     created_at: number

@@ -24,11 +24,14 @@ export const callerOf = (accountId: string): Caller => ({
 /** Everybody may do everything in his own account, but for what `denies` says. Tokens are account ids. */
 export class FakeIam {
   denies: (subject: Subject, action: string, target: Target) => boolean = () => false
+  /** What an account lets another do. */
+  shares: (subject: Subject, action: string, target: Target) => boolean = () => false
   /** That there is no policy at all for a collection: of that, `denies` cannot tell. */
   hasNoPolicy = false
 
   private permits(subject: Subject, action: string, target: Target): boolean {
-    return subject.accountId === target.accountId && !this.denies(subject, action, target)
+    const isOwn = subject.accountId === target.accountId
+    return isOwn ? !this.denies(subject, action, target) : this.shares(subject, action, target)
   }
 
   readonly port: IamPort & ListingPort = {

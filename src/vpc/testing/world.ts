@@ -53,7 +53,11 @@ export async function makeWorld() {
     region: 'us-south',
     iam: iam.port,
     kms: faulty(kms.port, ['createDataKey', 'providerKey', 'unregister', 'standings'], faults),
-    disk: faulty(disk.port, ['createVolume', 'deleteVolume', 'addExport', 'removeExport', 'connect'], faults),
+    disk: faulty(
+      disk.port,
+      ['createVolume', 'deleteVolume', 'addExport', 'removeExport', 'connect', 'createSnapshot', 'createVolumeFrom'],
+      faults,
+    ),
     resources: fakeResources,
     startedAt: 0,
   }
@@ -89,6 +93,7 @@ export async function makeWorld() {
     /** Each consumer once, as the dispatcher would; failures are the next pass's business. */
     async pass(): Promise<void> {
       for (const consumer of vpc.consumers) await consumer.reconcile().catch(() => {})
+      await vpc.idle()
     },
 
     /** As long after as it takes for everything to be finished or undone, with nothing failing any more. */
@@ -107,7 +112,7 @@ export async function makeWorld() {
     events: async () =>
       (await database.reads.selectFrom('event_outbox').select('type').orderBy('seq').execute()).map(({ type }) => type),
 
-    async call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, options: CallOptions = {}) {
+    async call(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options: CallOptions = {}) {
       const separator = path.includes('?') ? '&' : '?'
       const response = await server.inject({
         method,

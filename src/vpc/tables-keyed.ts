@@ -1,0 +1,177 @@
+// SQL that volumes and snapshots share: both are images under a data key, in a phase, and follow what becomes of their root
+// key. Across accounts, for background work; see tables-work.ts.
+
+import type { SnapshotId, VolumeId } from '#base/id.ts'
+import type { KeyStanding, WrappedDataKey } from '#kms/port.ts'
+import type { Reads, Tx } from '#store/database.ts'
+import type { VolumePhase } from '#store/schema/vpc.ts'
+import type { SnapshotRow } from './tables-snapshots.ts'
+import type { VolumeRow } from './tables-volumes.ts'
+import { hiddenPhases } from './volume-state.ts'
+import type { StatusReason } from './volume-state.ts'
+
+interface Rows {
+  readonly vpc_volume: VolumeRow
+  readonly vpc_snapshot: SnapshotRow
+}
+
+export type KeyedTable = keyof Rows
+
+/** The columns that are named below are the same in both tables; the compiler takes either for one of them. */
+const like = (table: KeyedTable) => table as 'vpc_volume'
+
+/** The row as it is now, or null when it was in another phase. */
+export async function movePhase<Table extends KeyedTable>(
+  tx: Tx,
+  table: Table,
+  id: Rows[Table]['id'],
+  from: Rows[Table]['phase'],
+  to: Rows[Table]['phase'],
+  failure?: StatusReason,
+): Promise<Rows[Table] | null> {
+  const row = await tx
+    .updateTable(like(table))
+    .set({ phase: to, ...(failure && { failure_code: failure.code, failure_message: failure.message }) })
+    .where('id', '=', id as VolumeId)
+    .where('phase', '=', from)
+    .returningAll()
+    .executeTakeFirst()
+  return row === undefined ? null : (row as Rows[KeyedTable] as Rows[Table])
+}
+
+export interface KeyInUse {
+  readonly accountId: string
+  readonly keyCrn: string
+  /** Noted on them: the least and the greatest, in the order of text, which are one where all agree. */
+  readonly standings: readonly KeyStanding[]
+}
+
+type KeyOfAccount = Pick<KeyInUse, 'accountId' | 'keyCrn'>
+
+/** The keys that the table's rows lie under, with the account whose they are; in pages. */
+export async function keysInUse(
+  reads: Reads,
+  table: KeyedTable,
+  region: string,
+  after: KeyOfAccount,
+  limit: number,
+): Promise<KeyInUse[]> {
+  const rows = await reads
+    .selectFrom(like(table))
+    .select(['account_id as accountId', 'key_crn as keyCrn'])
+    .select(({ fn }) => [fn.min('key_standing').as('least'), fn.max('key_standing').as('greatest')])
+    .where('region', '=', region)
+    .where('phase', 'not in', hiddenPhases)
+    .where(({ eb, or, and }) =>
+      or([
+        eb('key_crn', '>', after.keyCrn),
+        and([eb('key_crn', '=', after.keyCrn), eb('account_id', '>', after.accountId)]),
+      ]),
+    )
+    .groupBy(['account_id', 'key_crn'])
+    .orderBy('key_crn')
+    .orderBy('account_id')
+    .limit(limit)
+    .execute()
+  return rows.map(({ least, greatest, ...key }) => ({ ...key, standings: [least, greatest] }))
+}
+
+export interface Noted {
+  readonly accountId: string
+  readonly crn: string
+  readonly phase: VolumePhase
+  readonly keyStanding: KeyStanding
+}
+
+/**
+ * Notes the standing on the account's rows under the key; gives those where it was another, as they were and are. Time
+ * under an unusable key is nobody's delay: they wait for a disk from here on.
+ */
+export async function noteStanding(
+  tx: Tx,
+  table: KeyedTable,
+  key: KeyOfAccount & { readonly region: string },
+  standing: KeyStanding,
+  now: number,
+): Promise<readonly { readonly before: Noted; readonly now: Noted }[]> {
+  const rows = await tx
+    .selectFrom(like(table))
+    .select(['account_id as accountId', 'crn', 'phase', 'key_standing as keyStanding'])
+    .where('account_id', '=', key.accountId)
+    .where('key_crn', '=', key.keyCrn)
+    .where('region', '=', key.region)
+    .where('phase', 'not in', hiddenPhases)
+    .where('key_standing', '!=', standing)
+    .execute()
+  if (rows.length === 0) return []
+  await tx
+    .updateTable(like(table))
+    .set({ key_standing: standing, waiting_since: now })
+    .where('account_id', '=', key.accountId)
+    .where('key_crn', '=', key.keyCrn)
+    .where('region', '=', key.region)
+    .where('phase', 'not in', hiddenPhases)
+    .where('key_standing', '!=', standing)
+    .execute()
+  return rows.map((before) => ({ before, now: { ...before, keyStanding: standing } }))
+}
+
+export interface HeldDataKey {
+  readonly id: VolumeId | SnapshotId
+  readonly accountId: string
+  readonly crn: string
+  readonly keyCrn: string
+  readonly keyVersionId: string
+  readonly wrapped: Uint8Array
+}
+
+/** The wrapped data keys that the table holds, in pages by id. */
+export async function heldDataKeys(
+  reads: Reads,
+  table: KeyedTable,
+  region: string,
+  afterId: string,
+  limit: number,
+): Promise<readonly HeldDataKey[]> {
+  const rows = await reads
+    .selectFrom(like(table))
+    .select(['id', 'account_id', 'crn', 'key_crn', 'key_version_id', 'wrapped_data_key'])
+    .where('region', '=', region)
+    .where('phase', 'not in', hiddenPhases)
+    .where(({ eb, ref }) => eb(ref('id'), '>', afterId as VolumeId))
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return rows.flatMap(({ id, account_id: accountId, crn, key_crn: keyCrn, key_version_id, wrapped_data_key }) =>
+    key_version_id === null || wrapped_data_key === null
+      ? []
+      : [{ id, accountId, crn, keyCrn, keyVersionId: key_version_id, wrapped: wrapped_data_key }],
+  )
+}
+
+/** Only in the place of the key that it was re-wrapped from: false when there is another by now, or has gone. */
+export async function replaceDataKey(
+  tx: Tx,
+  table: KeyedTable,
+  held: Pick<HeldDataKey, 'id' | 'keyVersionId'>,
+  key: WrappedDataKey,
+): Promise<boolean> {
+  const result = await tx
+    .updateTable(like(table))
+    .set({ key_version_id: key.keyVersionId, wrapped_data_key: key.wrapped })
+    .where('id', '=', held.id as VolumeId)
+    .where('key_version_id', '=', held.keyVersionId)
+    .executeTakeFirst()
+  return Number(result.numUpdatedRows) === 1
+}
+
+/** Which of the CRNs have a row, in whatever phase. */
+export async function existingCrns(
+  reads: Reads,
+  table: KeyedTable,
+  crns: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (crns.length === 0) return new Set()
+  const rows = await reads.selectFrom(like(table)).select('crn').where('crn', 'in', crns).execute()
+  return new Set(rows.map((row) => row.crn))
+}
