@@ -14,10 +14,10 @@ export const zoneReference = (base: string, zone: string) => ({
 })
 
 /** The zone's name, or a Fault that names the field: a body points at a zone that is not here. */
-export function checkZone(region: string, zone: string): string {
+export function checkZone(region: string, zone: string, field = 'zone'): string {
   if (zonesOf(region).includes(zone)) return zone
   const message = `zone ${JSON.stringify(zone.slice(0, 64))} is not of region ${region}: use ${zonesOf(region).join(', ')}`
-  throw new Fault('invalid', message, { reason: 'invalid_zone', target: { type: 'field', name: 'zone.name' } })
+  throw new Fault('invalid', message, { reason: 'invalid_zone', target: { type: 'field', name: `${field}.name` } })
 }
 
 export type Regions = ReturnType<typeof makeRegions>

@@ -32,7 +32,10 @@ export function parseSnapshotPrototype(body: Static<typeof snapshotPrototype>, r
   }
   if (!body.source_volume) throw wrong('source_volume', 'is required', 'validation_required_field')
   if (body.encryption_key) throw wrong('encryption_key', 'is for copies: a snapshot has the key of its volume')
-  const zones = (body.clones ?? []).map(({ zone }, i) => checkZone(region, nameOf(zone, `clones.${i}.zone`)))
+  const zones = (body.clones ?? []).map(({ zone }, i) => {
+    const field = `clones.${i}.zone`
+    return checkZone(region, nameOf(zone, field), field)
+  })
   return {
     field: '',
     identity: body.source_volume,

@@ -73,11 +73,6 @@ export async function removeSnapshot(tx: Tx, id: SnapshotId, phase: 'abandoned' 
   return true
 }
 
-export async function membersForWork(reads: Reads, group: Pick<SnapshotGroup, 'id'>): Promise<Snapshot[]> {
-  const rows = await reads.selectFrom('vpc_snapshot').selectAll().where('group_id', '=', group.id).execute()
-  return rows.map(toSnapshot)
-}
-
 /** Groups of which nothing is left: those that were on their way out, and those whose request failed. */
 export async function emptiedGroups(reads: Reads, region: string): Promise<SnapshotGroup[]> {
   const rows = await reads
@@ -105,13 +100,13 @@ export async function removeGroup(tx: Tx, group: SnapshotGroup): Promise<boolean
   return Number(result.numDeletedRows) === 1
 }
 
-/** Volumes that are being made from the snapshot have been told by its row; for the image's end: none may be copying. */
+/** Volumes to which a copy of the snapshot's image may be under way, whatever has become of them. */
 export async function volumesCopying(reads: Reads, id: SnapshotId): Promise<readonly VolumeId[]> {
   const rows = await reads
     .selectFrom('vpc_volume')
     .select('id')
     .where('source_snapshot_id', '=', id)
-    .where('phase', 'in', ['keyed', 'deleting'])
+    .where('phase', 'in', ['keyed', 'failed', 'deleting'])
     .execute()
   return rows.map((row) => row.id)
 }
