@@ -287,7 +287,24 @@ export const nbdOptionBytesMax = 64 * KiB
 export const nbdHandshakeMs = 10 * second
 /** Requests that one connection may have in memory; the socket is not read past it. */
 export const nbdInFlightBytesMax = 64 * MiB
-/** Connections per export: multi-conn clients use 4 to 16. */
+/**
+ * Requests of all connections that the event loop of one disk process serves: eight of the longest, and some ten
+ * milliseconds of what a core encrypts. A connection that finds no room goes on in small pieces of its own.
+ */
+export const diskRequestBytesMax = 256 * MiB
+/** Buffers that volumes keep for their next requests, in one process; what is not kept is made anew. */
+export const diskSpareBytesMax = 64 * MiB
+/** A connection always has room for this much of a request, whatever the others do. */
+export const nbdPieceBytes = 64 * KiB
+/** A thread that serves a connection works on this much of a request at a time; longer ones come and go in pieces. */
+export const lanePieceBytes = 4 * MiB
+/** Connections of one process: with what each has for itself and what is read ahead for it, some 256 MiB. */
+export const nbdConnectionsMax = 1024
+/** A client that we wait for in the middle of a request must take or send `nbdStallBytesMin` in this time, or is cut. */
+export const nbdStallMs = 30 * second
+/** Two KiB per second: no line that carries block storage is slower. */
+export const nbdStallBytesMin = 64 * KiB
+/** Connections per export: multi-conn clients use 4 to 16. Fewer when a process comes near `nbdConnectionsMax`. */
 export const nbdConnectionsPerExportMax = 64
 /** Threads that serve connections in one disk process, some 25 MiB each; further connections share its event loop. */
 export const laneThreadsMax = 16

@@ -13,7 +13,7 @@ export class Disconnected extends Error {
 }
 
 /** What is read ahead while nobody asks. */
-const readAheadBytesMax = 256 * 1024
+const readAheadBytesMax = 128 * 1024
 
 export class ByteReader {
   readonly #socket: Readable

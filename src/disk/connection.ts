@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '#base/clock.ts'
-import { nbdHandshakeMs } from '#base/limits.ts'
+import { nbdHandshakeMs, nbdStallMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
 import { ByteReader, Disconnected } from './byte-reader.ts'
 import { Fenced } from './device.ts'
@@ -14,10 +14,12 @@ import type { Lanes } from './lanes.ts'
 import { greet, negotiate } from './negotiation.ts'
 import type { Lobby, Outcome, Talk } from './negotiation.ts'
 import type { VolumeUse } from './open-volume.ts'
+import type { RequestMemory } from './request-memory.ts'
 import type { Terms } from './request-rules.ts'
 import { secure } from './secure.ts'
 import { transmit } from './session.ts'
-import { descriptorOf, socketCalls } from './socket-calls.ts'
+import { bytesMoved, descriptorOf, socketCalls } from './socket-calls.ts'
+import { StallWatch } from './stall.ts'
 import { tlsCalls } from './tls-calls.ts'
 import { secureStream, TlsStream } from './tls-stream.ts'
 
@@ -28,6 +30,7 @@ export interface ConnectionParts {
   /** Where a client comes from decides what it must show. */
   readonly door: Door
   readonly lanes: Lanes
+  readonly memory: RequestMemory
   onBroken(error: unknown): void
 }
 
@@ -79,15 +82,11 @@ async function serve(wire: ClientWire, client: Client, parts: ConnectionParts): 
     const { opened, structured, extended, allocationContextId } = shaken.outcome
     try {
       cancel()
-      const { device, buffers } = opened
-      const { socket } = wire
-      const { onBroken } = parts
       const { reader } = shaken
-      const terms = { sizeBytes: device.sizeBytes, structured, extended, allocationContextId }
-      if (await serveOnLanes(wire, { reader, use: opened, terms }, parts)) return
-      await transmit({ socket, reader, device, buffers, structured, extended, allocationContextId, onBroken })
-      // NBD_CMD_DISC: TLS is shut down first, then the connection.
-      await new Promise<void>((resolve) => socket.end(resolve))
+      const terms = { sizeBytes: opened.device.sizeBytes, structured, extended, allocationContextId }
+      const negotiated = { reader, use: opened, terms }
+      if (await serveOnLanes(wire, negotiated, parts)) return
+      await serveInEventLoop(wire, negotiated, parts)
     } finally {
       opened.release()
     }
@@ -100,6 +99,21 @@ interface Negotiated {
   readonly reader: ByteReader
   readonly use: VolumeUse
   readonly terms: Terms
+}
+
+async function serveInEventLoop(wire: ClientWire, negotiated: Negotiated, parts: ConnectionParts): Promise<void> {
+  const { socket, plain, cut } = wire
+  const { reader, use, terms } = negotiated
+  const { clock, memory, onBroken } = parts
+  const stall = new StallWatch({ clock, moved: () => bytesMoved(plain), cut })
+  try {
+    const { device, buffers } = use
+    await transmit({ socket, reader, device, buffers, memory, stall, terms, onBroken })
+    // NBD_CMD_DISC: TLS is shut down first, then the connection.
+    await stall.while(new Promise<void>((resolve) => socket.end(resolve)))
+  } finally {
+    stall.close()
+  }
 }
 
 /** Hands the connection to threads of its own and waits for its end. False where it must stay in the event loop. */
@@ -122,6 +136,7 @@ async function serveOnLanes(wire: ClientWire, negotiated: Negotiated, { lanes }:
   }
   if (tls) tlsCalls?.attach(tls.ssl, own)
   else socketCalls.setSendBuffer(own, sendBufferBytes)
+  socketCalls.setPatience(own, nbdStallMs / 2)
   const view: WireView = tls ? { kind: 'tls', fd: own, ssl: tls.ssl } : { kind: 'plain', fd: own }
   const received = tls ? Buffer.concat([heard, tls.received]) : heard
   const connection = lanes.serve({ wire: view, received, use, terms })

@@ -16,6 +16,7 @@ import { Listeners } from './listeners.ts'
 import type { Connection } from './port.ts'
 import type { DiskProcessPort, ProcessSettings } from './process-port.ts'
 import { deriveKey, formatIdentity } from './psk.ts'
+import { RequestMemory } from './request-memory.ts'
 import { Turns } from './turns.ts'
 import { Volumes } from './volumes.ts'
 
@@ -42,11 +43,12 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
   const { dataFolder, accessSecret, holderId, host } = settings
   const leases = new LeaseBook({ holderId, privateKey, kms, clock, log })
   const turns = new Turns()
-  const volumes = new Volumes({ dataFolder, leases, turns, clock, random, log })
+  const memory = new RequestMemory()
+  const volumes = new Volumes({ dataFolder, leases, memory, turns, clock, random, log })
   const copies = new ImageCopies({ dataFolder, volumes, leases, turns, clock, random, log })
   const exports = new Exports(volumes)
   const lanes = new Lanes(parts.laneThreadsMax, clock, onBroken)
-  const listeners = new Listeners({ dataFolder, accessSecret, exports, lanes, clock, log, onBroken })
+  const listeners = new Listeners({ dataFolder, accessSecret, exports, lanes, memory, clock, log, onBroken })
   const tcpPort = await listeners.listenTcp(host, settings.tcpPort)
   const publicKey = new Uint8Array(createPublicKey(privateKey).export({ type: 'spki', format: 'der' }))
 

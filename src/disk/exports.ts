@@ -2,7 +2,7 @@
 // first client; removing it cuts its clients.
 
 import { Fault } from '#base/fault.ts'
-import { nbdConnectionsPerExportMax } from '#base/limits.ts'
+import { nbdConnectionsMax, nbdConnectionsPerExportMax } from '#base/limits.ts'
 import type { Offer } from './negotiation.ts'
 import type { VolumeUse } from './open-volume.ts'
 import type { ExportSpec } from './port.ts'
@@ -22,6 +22,7 @@ interface Entry {
 export class Exports {
   readonly #volumes: Volumes
   readonly #entries = new Map<string, Entry>()
+  #clientCount = 0
 
   constructor(volumes: Volumes) {
     this.#volumes = volumes
@@ -71,11 +72,22 @@ export class Exports {
   }
 
   async #open(entry: Entry, client: Client): Promise<VolumeUse> {
-    if (!entry.clients.has(client) && entry.clients.size >= nbdConnectionsPerExportMax) {
-      throw new Fault('over_limit', `an export serves ${nbdConnectionsPerExportMax} connections at most`)
-    }
-    entry.clients.add(client)
-    void client.gone.then(() => entry.clients.delete(client))
+    if (!entry.clients.has(client)) this.#admit(entry, client)
     return this.#volumes.use(entry.spec.volume, () => client.cut())
+  }
+
+  /** The busier the process, the fewer connections one export may have, so that others always find a place. */
+  #admit({ clients }: Entry, client: Client): void {
+    const most = Math.min(nbdConnectionsPerExportMax, nbdConnectionsMax - this.#clientCount)
+    if (clients.size >= most) throw new Fault('over_limit', `an export serves ${most} connections at most now`)
+    clients.add(client)
+    this.#clientCount += 1
+    void this.#forgetWhenGone(clients, client)
+  }
+
+  async #forgetWhenGone(clients: Set<Client>, client: Client): Promise<void> {
+    await client.gone
+    clients.delete(client)
+    this.#clientCount -= 1
   }
 }

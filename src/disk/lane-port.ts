@@ -51,8 +51,10 @@ export const controlWord = {
   ended: 4,
   /** How many lanes there are. */
   lanes: 5,
+  /** Lanes that are busy with something that they received, and have not come back for more. */
+  atWork: 6,
   /** 1 while lane n is inside the cipher: what was lent is taken back only after that. */
-  inCipher: 6,
+  inCipher: 7,
 } as const
 export const lanesMax = 2
 export const controlWords = controlWord.inCipher + lanesMax

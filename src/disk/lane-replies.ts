@@ -9,7 +9,13 @@ import type { Request } from './nbd-transmission.ts'
 import type { Terms } from './request-rules.ts'
 import type { SeenRight } from './right.ts'
 
-/** How bytes come and go. Both wait; `receive` gives 0 and `send` false when the connection is over. */
+/** Of `receive`: nothing has come for a while. */
+export const silence = -1
+
+/**
+ * How bytes come and go. Both wait. `receive` gives 0 when the connection is over and `silence` when nothing has come for
+ * half of `nbdStallMs`; `send` gives false when the connection is over or its client does not take what is sent.
+ */
 export interface Wire {
   receive(address: bigint, byteCountMax: number): number
   send(address: bigint, byteCount: number): boolean

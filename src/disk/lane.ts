@@ -5,21 +5,25 @@
 // A connection has one lane or two. One of them receives; before it does something long (requests of `bulkBytes` and
 // more, or whatever waits for a disk) it lets the other receive, and so large transfers use two cores. While small requests
 // come, the second sleeps.
+//
+// A lane's memory is bounded, whatever its client does: its input, its replies, `slowMax`, and one piece of a long request.
 
-import { assert } from '#base/assert.ts'
+import { lanePieceBytes } from '#base/limits.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { DeviceFault } from './device.ts'
 import type { BlockDevice } from './device.ts'
+import { LaneInput } from './lane-input.ts'
 import { controlWord } from './lane-port.ts'
 import { bulkBytes, Replies } from './lane-replies.ts'
 import type { ReplyParts } from './lane-replies.ts'
 import { lock, unlock } from './mutex.ts'
-import { decodeRequest, encodeBlockStatus, encodeDone, encodeError, finishReadReply } from './nbd-transmission.ts'
-import { payloadBytes, replyRoomBytes, requestBytes } from './nbd-transmission.ts'
+import { decodeRequest, encodeDone, encodeError, finishReadReply, isTransfer } from './nbd-transmission.ts'
+import { payloadBytes, replyRoomBytes, requestBytes, transferBytes } from './nbd-transmission.ts'
 import type { Request } from './nbd-transmission.ts'
 import { command, commandFlag } from './nbd-wire.ts'
 import { refuse } from './request-rules.ts'
 import type { Refusal } from './request-rules.ts'
+import { carryOut, statusReply } from './request-work.ts'
 
 export interface LaneParts extends ReplyParts {
   /** Gated, and with all its layers. */
@@ -32,27 +36,31 @@ export interface LaneParts extends ReplyParts {
 /** What one call may bring. A request that is not bulk fits in here together with its payload. */
 export const inputBytes = 1024 * 1024
 /** Work that waits for disks: more requests than this, or bytes in memory, and no more are taken. */
-const slowMax = { requests: 256, bytes: 16 * 1024 * 1024 }
-/** A larger buffer is given back after its request. */
-const bulkKeptBytes = 4 * 1024 * 1024
+const slowMax = { requests: 256, bytes: 8 * 1024 * 1024 }
 
 /** Serves until the client leaves or the right ends. Rejects with Fenced, or with what is a bug. */
 export const serveLane = (parts: LaneParts): Promise<void> => new Lane(parts).run()
 
-type Verdict = { readonly next: 'end' | 'settle' } | { readonly next: 'bulk'; readonly request: Request }
+type Verdict =
+  | { readonly next: 'end' | 'settle' }
+  /** With all its payload; the other lane receives meanwhile. */
+  | { readonly next: 'bulk'; readonly request: Request }
+  /** Too long to be in memory whole. It is still this lane's turn to receive, and the other one rests. */
+  | { readonly next: 'pieces'; readonly request: Request }
 const end: Verdict = { next: 'end' }
 const settle: Verdict = { next: 'settle' }
 
 class Lane {
   readonly #parts: LaneParts
   readonly #requestBytes: number
-  readonly #inputAddress: bigint
+  readonly #input: LaneInput
   readonly #replies: Replies
   readonly #buffers = new BufferPool()
   readonly #slow = new Set<Promise<void>>()
   #slowBytes = 0
   #bulk = Buffer.alloc(0)
   #hasAskedToWiden = false
+  #isAtWork = false
   /** After a bulk write its successor is expected: a long read ahead would only have to be copied. */
   #isBulkExpected = false
   #failure: unknown = null
@@ -62,7 +70,7 @@ class Lane {
   constructor(parts: LaneParts) {
     this.#parts = parts
     this.#requestBytes = requestBytes(parts.terms)
-    this.#inputAddress = parts.addressOf(parts.input)
+    this.#input = new LaneInput(parts)
     this.#replies = new Replies(parts)
   }
 
@@ -72,6 +80,7 @@ class Lane {
         const verdict = this.#lead()
         if (this.#flushes.length > 0) await this.#flushAll()
         if (verdict.next === 'bulk') await this.#serveBulk(verdict.request)
+        if (verdict.next === 'pieces') await this.#serveInPieces(verdict.request)
         if (this.#slow.size > 0) await this.#settle()
         this.#replies.leave()
         if (verdict.next === 'end') return this.#parts.wire.close()
@@ -84,33 +93,61 @@ class Lane {
     } finally {
       // Nothing of this lane touches the device when it has ended.
       await Promise.allSettled(this.#slow)
+      this.#rest()
     }
   }
 
   /** Takes requests and serves the short ones, until there is something for which another lane should take over. */
   #lead(): Verdict {
     const { control } = this.#parts
+    this.#rest()
     lock(control, controlWord.receiving)
+    let verdict: Verdict = end
     try {
-      for (;;) {
-        if (Atomics.load(control, controlWord.ended) === 1) return end
-        const verdict = this.#serveReceived()
-        if (verdict) return verdict
-        this.#replies.leave()
-        if (this.#slow.size > 0 || this.#flushes.length > 0) return settle
-        if (!this.#receive()) return this.#endWith()
-      }
+      verdict = this.#takeRequests()
+      return verdict
     } finally {
-      unlock(control, controlWord.receiving)
+      if (verdict.next !== 'pieces') this.#passOn()
     }
+  }
+
+  #takeRequests(): Verdict {
+    for (;;) {
+      if (Atomics.load(this.#parts.control, controlWord.ended) === 1) return end
+      const verdict = this.#serveReceived()
+      if (verdict) return verdict
+      this.#replies.leave()
+      if (this.#hasUnsettled()) return settle
+      // After a bulk write a long read ahead would only have to be copied.
+      if (!this.#input.receive(this.#isBulkExpected ? this.#requestBytes : inputBytes)) return this.#endWith()
+    }
+  }
+
+  #hasUnsettled(): boolean {
+    return this.#slow.size > 0 || this.#flushes.length > 0
+  }
+
+  /** Another lane may receive from here on, while this one works. */
+  #passOn(): void {
+    const { control } = this.#parts
+    this.#isAtWork = true
+    Atomics.add(control, controlWord.atWork, 1)
+    unlock(control, controlWord.receiving)
+  }
+
+  /** This lane has nothing to do any more but to receive. */
+  #rest(): void {
+    if (!this.#isAtWork) return
+    this.#isAtWork = false
+    Atomics.sub(this.#parts.control, controlWord.atWork, 1)
+    Atomics.notify(this.#parts.control, controlWord.atWork)
   }
 
   /** Null when the next request has not arrived completely. */
   #serveReceived(): Verdict | null {
-    const { control, input, terms } = this.#parts
+    const { input, terms } = this.#parts
     for (;;) {
-      const start = control[controlWord.inputStart] ?? 0
-      const received = (control[controlWord.inputEnd] ?? 0) - start
+      const { start, byteCount: received } = this.#input
       if (received < this.#requestBytes) return null
       const request = decodeRequest(input, start, terms)
       // Without the magic number nothing says where the next request begins.
@@ -120,14 +157,17 @@ class Lane {
       if (!isBulk) this.#isBulkExpected = false
       const payload = payloadBytes(request, terms)
       if (!refusal && !isBulk && received < this.#requestBytes + payload) return null
-      control[controlWord.inputStart] = start + this.#requestBytes
+      const isLong = isBulk && request.byteCount > lanePieceBytes
+      if (!refusal && isLong && this.#hasUnsettled()) return settle
+      this.#input.pass(this.#requestBytes)
       if (refusal) {
-        if (!this.#skip(payload)) return this.#endWith()
+        if (!this.#input.skip(payload, () => this.#replies.leave())) return this.#endWith()
         this.#refuse(request, refusal)
         continue
       }
+      if (isLong) return { next: 'pieces', request }
       if (isBulk) return this.#takeBulk(request) ? { next: 'bulk', request } : this.#endWith()
-      control[controlWord.inputStart] = start + this.#requestBytes + payload
+      this.#input.pass(payload)
       this.#serve(request, start + this.#requestBytes)
       if (this.#slow.size >= slowMax.requests || this.#slowBytes >= slowMax.bytes) return settle
       if (this.#flushes.length >= slowMax.requests) return settle
@@ -167,7 +207,7 @@ class Lane {
 
   /** Counts work that waits. Its failure is remembered until it is waited for. */
   #track(work: Promise<void>, request: Request): void {
-    const cost = isTransfer(request) ? request.byteCount : 0
+    const cost = transferBytes(request)
     this.#slowBytes += cost
     const tracked = work
       .catch((error: unknown) => this.#refuseFor(request, error))
@@ -188,35 +228,13 @@ class Lane {
 
   async #act(request: Request, payload: Buffer | null): Promise<void> {
     const { device, terms } = this.#parts
-    const { offset, byteCount } = request
-    switch (request.type) {
-      case command.read:
-        return this.#readSlowly(request)
-      case command.write:
-        assert(payload, 'a write has its payload')
-        try {
-          await device.write(payload.subarray(0, byteCount), offset)
-        } finally {
-          this.#buffers.give(payload)
-        }
-        break
-      case command.writeZeroes:
-        await device.zero(offset, byteCount)
-        break
-      case command.trim:
-        await device.trim(offset, byteCount)
-        break
-      case command.cache:
-        // "There is no guarantee of an actual performance gain": the page cache knows better.
-        break
-      case command.blockStatus: {
-        const extents = await device.extents(offset, byteCount)
-        const isOne = (request.flags & commandFlag.reqOne) !== 0
-        const contextId = terms.allocationContextId ?? 0
-        return this.#replies.add(encodeBlockStatus(request, contextId, isOne ? extents.slice(0, 1) : extents, terms))
-      }
+    if (request.type === command.read) return this.#readSlowly(request)
+    if (request.type === command.blockStatus) return this.#replies.add(await statusReply(device, request, terms))
+    try {
+      await carryOut(device, request, payload)
+    } finally {
+      if (payload) this.#buffers.give(payload)
     }
-    if (changesData(request) && (request.flags & commandFlag.fua) !== 0) await device.flush()
     this.#replies.add(encodeDone(request, terms))
   }
 
@@ -246,35 +264,26 @@ class Lane {
 
   /** Brings a bulk write's payload, or room for a bulk read. False when the connection is over. */
   #takeBulk(request: Request): boolean {
-    const size = replyRoomBytes + request.byteCount
-    if (this.#bulk.length < size) this.#bulk = Buffer.allocUnsafeSlow(size)
+    const data = this.#bulkData(request.byteCount)
     this.#replies.leave()
     if (!this.#hasAskedToWiden) this.#parts.widen()
     this.#hasAskedToWiden = true
     this.#isBulkExpected = request.type === command.write
-    return request.type === command.read || this.#receivePayload(request.byteCount)
+    return request.type === command.read || this.#input.fill(data)
   }
 
-  #receivePayload(byteCount: number): boolean {
-    const { control, input, wire, addressOf } = this.#parts
-    const start = control[controlWord.inputStart] ?? 0
-    const here = Math.min(byteCount, (control[controlWord.inputEnd] ?? 0) - start)
-    input.copy(this.#bulk, replyRoomBytes, start, start + here)
-    control[controlWord.inputStart] = start + here
-    const address = addressOf(this.#bulk) + BigInt(replyRoomBytes)
-    for (let done = here; done < byteCount; ) {
-      const count = wire.receive(address + BigInt(done), byteCount - done)
-      if (count === 0) return false
-      done += count
-    }
-    return true
+  /** Room for a reply's header and so many bytes, of which these are the latter. */
+  #bulkData(byteCount: number): Buffer {
+    const size = replyRoomBytes + byteCount
+    if (this.#bulk.length < size) this.#bulk = Buffer.allocUnsafeSlow(size)
+    return this.#bulk.subarray(replyRoomBytes, size)
   }
 
   /** The other lane receives meanwhile. */
   async #serveBulk(request: Request): Promise<void> {
     const { device, terms } = this.#parts
     const { offset, byteCount } = request
-    const data = this.#bulk.subarray(replyRoomBytes, replyRoomBytes + byteCount)
+    const data = this.#bulkData(byteCount)
     try {
       if (request.type === command.read) {
         if (!device.readNow(data, offset)) await device.read(data, offset)
@@ -288,7 +297,58 @@ class Lane {
     } catch (error) {
       this.#refuseFor(request, error)
     }
-    if (this.#bulk.length > bulkKeptBytes) this.#bulk = Buffer.alloc(0)
+  }
+
+  /** A request that is longer than what a lane has room for. The other lane has finished and rests until it is over. */
+  async #serveInPieces(request: Request): Promise<void> {
+    const { control } = this.#parts
+    try {
+      this.#replies.leave()
+      for (;;) {
+        const atWork = Atomics.load(control, controlWord.atWork)
+        if (atWork === 0) break
+        Atomics.wait(control, controlWord.atWork, atWork)
+      }
+      if (request.type === command.write) await this.#writeInPieces(request)
+      else await this.#readInPieces(request)
+    } finally {
+      this.#passOn()
+    }
+  }
+
+  async #writeInPieces(request: Request): Promise<void> {
+    const { device } = this.#parts
+    let failure: DeviceFault | null = null
+    for (let at = 0; at < request.byteCount; at += lanePieceBytes) {
+      const data = this.#bulkData(Math.min(lanePieceBytes, request.byteCount - at))
+      if (!this.#input.fill(data)) return this.#end()
+      // After a fault the rest is still to be taken off the wire.
+      failure ??= await faultOf(async () => {
+        if (!device.writeNow(data, request.offset + at)) await device.write(data, request.offset + at)
+      })
+    }
+    if ((request.flags & commandFlag.fua) !== 0) failure ??= await faultOf(() => device.flush())
+    if (failure) this.#refuseFor(request, failure)
+    else this.#replies.done(request)
+  }
+
+  async #readInPieces(request: Request): Promise<void> {
+    const { device, terms, control, wire } = this.#parts
+    for (let at = 0; at < request.byteCount; at += lanePieceBytes) {
+      if (Atomics.load(control, controlWord.ended) === 1) return
+      const data = this.#bulkData(Math.min(lanePieceBytes, request.byteCount - at))
+      const failure = await faultOf(async () => {
+        if (!device.readNow(data, request.offset + at)) await device.read(data, request.offset + at)
+      })
+      if (failure && at === 0) return this.#refuseFor(request, failure)
+      if (failure) {
+        // "If an error occurs" after the header has left, the server "MUST initiate a hard disconnect".
+        this.#end()
+        return wire.hangUp()
+      }
+      const reply = this.#bulk.subarray(0, replyRoomBytes + data.length)
+      this.#replies.send(at === 0 ? finishReadReply(reply, request, terms) : data)
+    }
   }
 
   /** What the client may hear of an error; anything else ends the lane. */
@@ -299,34 +359,6 @@ class Lane {
 
   #refuse(request: Request, { error, sentence }: Refusal): void {
     this.#replies.add(encodeError(request, error, sentence, this.#parts.terms))
-  }
-
-  /** Waits for more. False when there is none. */
-  #receive(): boolean {
-    const { control, input, wire } = this.#parts
-    const start = control[controlWord.inputStart] ?? 0
-    const kept = (control[controlWord.inputEnd] ?? 0) - start
-    if (kept > 0 && start > 0) input.copyWithin(0, start, start + kept)
-    control[controlWord.inputStart] = 0
-    control[controlWord.inputEnd] = kept
-    const room = this.#isBulkExpected ? this.#requestBytes : inputBytes - kept
-    const count = wire.receive(this.#inputAddress + BigInt(kept), room)
-    control[controlWord.inputEnd] = kept + count
-    return count > 0
-  }
-
-  /** Throws a payload away as it comes. False when the connection is over. */
-  #skip(byteCount: number): boolean {
-    const { control } = this.#parts
-    for (let left = byteCount; ; ) {
-      const start = control[controlWord.inputStart] ?? 0
-      const here = Math.min(left, (control[controlWord.inputEnd] ?? 0) - start)
-      control[controlWord.inputStart] = start + here
-      left -= here
-      if (left === 0) return true
-      this.#replies.leave()
-      if (!this.#receive()) return false
-    }
   }
 
   #endWith(): Verdict {
@@ -340,7 +372,13 @@ class Lane {
   }
 }
 
-const isTransfer = ({ type }: Request): boolean => type === command.read || type === command.write
-
-const changesData = ({ type }: Request): boolean =>
-  type === command.write || type === command.writeZeroes || type === command.trim
+/** What the storage says went wrong, or null. Anything else is thrown. */
+async function faultOf(work: () => Promise<void>): Promise<DeviceFault | null> {
+  try {
+    await work()
+    return null
+  } catch (error) {
+    if (error instanceof DeviceFault) return error
+    throw error
+  }
+}

@@ -186,3 +186,12 @@ function writeUInt64(bytes: Buffer, at: number, value: number): void {
   bytes.writeUInt32BE(Math.floor(value / 2 ** 32) >>> 0, at)
   bytes.writeUInt32BE(value >>> 0, at + 4)
 }
+
+/** Whether its data are what a request is about, on their way in or out. */
+export const isTransfer = ({ type }: Request): boolean => type === command.read || type === command.write
+
+export const changesData = ({ type }: Request): boolean =>
+  type === command.write || type === command.writeZeroes || type === command.trim
+
+/** The data that a request has in memory, on their way in or out. */
+export const transferBytes = (request: Request): number => (isTransfer(request) ? request.byteCount : 0)

@@ -19,6 +19,7 @@ import { LiveCopy } from './live-copy.ts'
 import { Preservation } from './preservation.ts'
 import { preservingClaims } from './preserving-claims.ts'
 import { RangeLock } from './range-lock.ts'
+import type { RequestMemory } from './request-memory.ts'
 import { machineMs, SharedRight } from './right.ts'
 import { Throttle, throttled } from './throttle.ts'
 import type { Limits } from './throttle.ts'
@@ -51,6 +52,7 @@ export interface OpenVolumeParts {
   readonly blockBytes: number
   readonly limits: Limits
   readonly lease: HeldLease
+  readonly memory: RequestMemory
   readonly clock: Clock
   readonly log: Log
   unlock(): void
@@ -60,13 +62,15 @@ export interface OpenVolumeParts {
 
 /** Clients come in bursts (one tool asks, the next copies): the key is leased once for all of them. */
 const lingerMs = 1000
+/** Buffers that nobody has needed for so long are let go. */
+const buffersKeptMs = 30_000
 
 export class OpenVolume {
   readonly device: BlockDevice
   /** Fulfilled when the file is closed and the lease given back. */
   readonly closed: Promise<void>
   readonly #parts: OpenVolumeParts
-  readonly #buffers = new BufferPool()
+  readonly #buffers: BufferPool
   readonly #shares = new Map<VolumeUse, () => void>()
   readonly #right = new SharedRight()
   readonly #throttle = new Throttle()
@@ -76,11 +80,14 @@ export class OpenVolume {
   readonly #liveCopy: LiveCopy
   #isServing = true
   #cancelLinger: () => void = () => undefined
+  #cancelEmptying: () => void = () => undefined
   #letGo: () => void = () => undefined
 
   constructor(parts: OpenVolumeParts) {
     const { layers, store, blockBytes, lease, file, lending } = parts
     this.#parts = parts
+    this.#buffers = new BufferPool(parts.memory)
+    this.#emptyBuffersLater()
     const lock = new RangeLock()
     const preservation = new Preservation(store.sizeBytes)
     const keeper = new Keeper(store, preservation)
@@ -177,6 +184,14 @@ export class OpenVolume {
     })
   }
 
+  /** A volume whose clients are silent costs no memory but what their connections do. */
+  #emptyBuffersLater(): void {
+    this.#cancelEmptying = this.#parts.clock.after(buffersKeptMs, () => {
+      this.#buffers.emptyIfUnused()
+      this.#emptyBuffersLater()
+    })
+  }
+
   #linger(): void {
     this.#cancelLinger = this.#parts.clock.after(lingerMs, () => this.#parts.onUnused())
   }
@@ -192,6 +207,8 @@ export class OpenVolume {
 
   async #finish(): Promise<void> {
     const { layers, lease, log, unlock } = this.#parts
+    this.#cancelEmptying()
+    this.#buffers.empty()
     try {
       await layers.close()
     } catch (err) {

@@ -49,3 +49,21 @@ test('a claim on everything has its turn, however many others there are', async 
   await Promise.all(later)
   assert.equal(done[0], 'everything')
 })
+
+test('RangeLock has room for a few claims at a time and serves any number, each once', async () => {
+  const lock = new RangeLock()
+  let [running, most, served] = [0, 0, 0]
+  const work = async (): Promise<void> => {
+    running += 1
+    most = Math.max(most, running)
+    await new Promise(setImmediate)
+    running -= 1
+    served += 1
+  }
+  const claims = Array.from({ length: 5000 }, (_, index) =>
+    lock.run({ offset: (index % 7) * 10, byteCount: 10, exclusive: index % 50 === 0 }, work),
+  )
+  await Promise.all(claims)
+  assert.equal(served, 5000)
+  assert.ok(most > 1 && most <= 256)
+})

@@ -39,13 +39,24 @@ export interface Claims {
   run<Result>(range: ClaimedRange, work: () => Promise<Result>): Promise<Result>
 }
 
+interface Waiter {
+  /** In the table; -1 for one that found it full. */
+  place: number
+  readonly range: ClaimedRange
+  begin(place: number): void
+}
+
 export class RangeLock implements Claims {
   /** What another thread makes its own RangeLock over. */
   readonly memory: SharedArrayBuffer
   readonly #words: Int32Array
   /** The number of the newest claim, and then the claims. */
   readonly #numbers: Float64Array
-  readonly #sleepers = new Set<() => void>()
+  /** Of this thread, in order of arrival: those in the table, and those for whom there was no room. */
+  #waiters: Waiter[] = []
+  #isListening = false
+  /** The number of the last release after which this thread looked. */
+  #seen = 0
 
   constructor(memory = new SharedArrayBuffer(lockBytes)) {
     this.memory = memory
@@ -72,12 +83,11 @@ export class RangeLock implements Claims {
     unlock(this.#words, guard)
     if (!isAwaited) return
     Atomics.notify(this.#words, releases)
-    for (const wake of this.#sleepers) wake()
+    this.#serveWaiters()
   }
 
   async run<Result>(range: ClaimedRange, work: () => Promise<Result>): Promise<Result> {
-    const { offset, byteCount, exclusive } = range
-    const claimed = this.#claim(offset, byteCount, exclusive)
+    const claimed = this.#claim(range)
     const place = typeof claimed === 'number' ? claimed : await claimed
     try {
       return await work()
@@ -86,68 +96,58 @@ export class RangeLock implements Claims {
     }
   }
 
-  #claim(offset: number, byteCount: number, exclusive: boolean): number | Promise<number> {
+  #claim(range: ClaimedRange): number | Promise<number> {
+    const { offset, byteCount, exclusive } = range
     lock(this.#words, guard)
     const isBlocked = this.#isBlocked(offset, offset + byteCount, exclusive, Number.POSITIVE_INFINITY)
-    const place = this.#enter(offset, byteCount, exclusive)
+    // Nobody goes before those who found no room.
+    const isOvertaking = this.#waiters.at(-1)?.place === -1
+    const place = isOvertaking ? -1 : this.#enter(offset, byteCount, exclusive)
+    const isGranted = place >= 0 && !isBlocked
+    if (!isGranted) Atomics.add(this.#words, waiting, 1)
     unlock(this.#words, guard)
-    if (place >= 0 && !isBlocked) return place
-    return place >= 0 ? this.#turnOf(place) : this.#whenThereIsRoom(offset, byteCount, exclusive)
-  }
-
-  async #whenThereIsRoom(offset: number, byteCount: number, exclusive: boolean): Promise<number> {
-    await this.#nextRelease(() => this.#hasRoom())
-    // With a place of its own it is granted in its turn: a claim on everything would never meet nobody.
-    return this.#claim(offset, byteCount, exclusive)
-  }
-
-  async #turnOf(place: number): Promise<number> {
-    await this.#nextRelease(() => this.#isGranted(place))
-    return place
-  }
-
-  /** Waits for releases until `isReady`, which is asked first. */
-  async #nextRelease(isReady: () => boolean): Promise<void> {
-    Atomics.add(this.#words, waiting, 1)
-    try {
-      for (;;) {
-        const seen = Atomics.load(this.#words, releases)
-        if (isReady()) return
-        await this.#change(seen)
-      }
-    } finally {
-      Atomics.sub(this.#words, waiting, 1)
-    }
-  }
-
-  /** Settles when somebody, here or in another thread, has let go since `releases` was `seen`. */
-  async #change(seen: number): Promise<void> {
-    const elsewhere = Atomics.waitAsync(this.#words, releases, seen)
-    if (!elsewhere.async) return
-    // Within a thread, a call: that wakes also where nothing else keeps the event loop going.
-    let wake = (): void => undefined
-    const here = new Promise<void>((resolve) => {
-      wake = resolve
+    if (isGranted) return place
+    return new Promise((begin) => {
+      this.#waiters.push({ place, range, begin })
+      if (!this.#isListening) void this.#listen()
     })
-    this.#sleepers.add(wake)
-    await Promise.race([here, elsewhere.value])
-    this.#sleepers.delete(wake)
   }
 
-  #hasRoom(): boolean {
-    lock(this.#words, guard)
-    const hasRoom = this.#freePlace() >= 0
-    unlock(this.#words, guard)
-    return hasRoom
+  /** Looks after each release in another thread, for as long as somebody waits here. */
+  async #listen(): Promise<void> {
+    this.#isListening = true
+    for (;;) {
+      const seen = Atomics.load(this.#words, releases)
+      if (seen !== this.#seen) this.#serveWaiters()
+      if (this.#waiters.length === 0) break
+      const next = Atomics.waitAsync(this.#words, releases, seen)
+      if (next.async) await next.value
+    }
+    this.#isListening = false
   }
 
-  #isGranted(place: number): boolean {
+  /** Lets those begin whose turn has come. One look for all of them: each may be one of thousands. */
+  #serveWaiters(): void {
+    if (this.#waiters.length === 0) return
+    const begun: Waiter[] = []
+    let left: Waiter[] = []
     lock(this.#words, guard)
-    const at = 1 + place * claimNumbers
-    const [from = 0, to = 0, age = 0] = this.#numbers.subarray(at, at + claimNumbers)
-    const granted = !this.#isBlocked(from, to, this.#words[headWords + place] === excluding, age)
+    this.#seen = Atomics.load(this.#words, releases)
+    for (const [index, waiter] of this.#waiters.entries()) {
+      const { offset, byteCount, exclusive } = waiter.range
+      if (waiter.place < 0) waiter.place = this.#enter(offset, byteCount, exclusive)
+      if (waiter.place < 0) {
+        left = left.concat(this.#waiters.slice(index))
+        break
+      }
+      const age = this.#numbers[1 + waiter.place * claimNumbers + 2] ?? 0
+      if (this.#isBlocked(offset, offset + byteCount, exclusive, age)) left.push(waiter)
+      else begun.push(waiter)
+    }
+    this.#waiters = left
+    Atomics.sub(this.#words, waiting, begun.length)
     unlock(this.#words, guard)
-    return granted
+    for (const { begin, place } of begun) begin(place)
   }
 
   /** Whether a claim older than `age` conflicts, granted or waiting. The guard is held. */

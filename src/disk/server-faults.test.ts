@@ -34,7 +34,7 @@ import {
   stopPool,
 } from './testing/server-fixture.ts'
 
-before(startPool)
+before(() => startPool(2))
 after(stopPool)
 
 describe('revocation', () => {

@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
+import { nbdPieceBytes, nbdStallMs } from '#base/limits.ts'
 import { aligned } from './aligned.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { ByteReader, Disconnected } from './byte-reader.ts'
+import { DeviceFault } from './device.ts'
 import type { BlockDevice } from './device.ts'
 import { gated } from './gate.ts'
 import { memoryDevice } from './testing/memory-device.ts'
 import type { MemoryDevice } from './testing/memory-device.ts'
 import { command, commandFlag, nbdError, replyType } from './nbd-wire.ts'
+import { RequestMemory } from './request-memory.ts'
+import type { Terms } from './request-rules.ts'
 import { transmit } from './session.ts'
+import { bytesMoved } from './socket-calls.ts'
+import { StallWatch } from './stall.ts'
+import { makeFakeClock } from './testing/fake-clock.ts'
 import { socketPair } from './testing/socket-pair.ts'
+import type { SocketPair } from './testing/socket-pair.ts'
 
 const sizeBytes = 1 << 20
 const simpleMagic = 0x67446698
@@ -71,6 +79,16 @@ class Client {
   }
 }
 
+/** What all sessions here have: memory for all they want, and patience. */
+function partsOf(pair: SocketPair, device: BlockDevice, terms: Partial<Terms>, memory = new RequestMemory()) {
+  const clock = makeFakeClock()
+  const moved = (): number => bytesMoved(pair.server)
+  const stall = new StallWatch({ clock, moved, cut: () => pair.server.destroy() })
+  const dialect = { structured: false, extended: false, allocationContextId: null }
+  const rest = { buffers: new BufferPool(memory), memory, stall, terms: { sizeBytes, ...dialect, ...terms } }
+  return { socket: pair.server, reader: new ByteReader(pair.server), device, ...rest, clock }
+}
+
 interface Scene extends AsyncDisposable {
   readonly client: Client
   readonly memory: MemoryDevice
@@ -79,17 +97,21 @@ interface Scene extends AsyncDisposable {
 }
 
 async function begin(
-  options: { structured?: boolean; turns?: () => number; over?: (device: BlockDevice) => BlockDevice } = {},
+  options: {
+    structured?: boolean
+    turns?: () => number
+    over?: (device: BlockDevice) => BlockDevice
+    shared?: RequestMemory
+  } = {},
 ): Promise<Scene> {
   const { structured = true, turns = () => 0, over = (device: BlockDevice) => device } = options
   const pair = await socketPair()
   const memory = memoryDevice({ sizeBytes, turns })
   const broken: unknown[] = []
-  const parts = { device: over(aligned(memory, 4096)), buffers: new BufferPool(), structured, extended: false }
-  const reader = new ByteReader(pair.server)
-  const allocationContextId = structured ? 7 : null
+  const terms = { structured, allocationContextId: structured ? 7 : null }
   const onBroken = (error: unknown): void => void broken.push(error)
-  const ended = transmit({ ...parts, socket: pair.server, reader, allocationContextId, onBroken })
+  const parts = partsOf(pair, over(aligned(memory, 4096)), terms, options.shared)
+  const ended = transmit({ ...parts, onBroken })
   ended.catch(() => undefined)
   return {
     client: new Client(pair.client),
@@ -206,9 +228,7 @@ describe('transmit()', () => {
 
   test('without its magic number a request ends the session', async () => {
     await using pair = await socketPair()
-    const parts = { device: memoryDevice({ sizeBytes }), buffers: new BufferPool(), structured: false, extended: false }
-    const reader = new ByteReader(pair.server)
-    const ended = transmit({ ...parts, socket: pair.server, reader, allocationContextId: null, onBroken: assert.fail })
+    const ended = transmit({ ...partsOf(pair, memoryDevice({ sizeBytes }), {}), onBroken: assert.fail })
     pair.client.write(Buffer.alloc(28, 1))
     await ended
   })
@@ -216,18 +236,58 @@ describe('transmit()', () => {
   test('a client that does not read its replies is not read from either', async () => {
     await using pair = await socketPair()
     const memory = memoryDevice({ sizeBytes: 64 << 20 })
-    const reader = new ByteReader(pair.server)
-    const dialect = { structured: false, extended: false, allocationContextId: null }
-    const parts = { device: memory, buffers: new BufferPool(), ...dialect }
-    const ended = transmit({ ...parts, socket: pair.server, reader, onBroken: assert.fail })
+    const { clock, ...parts } = partsOf(pair, memory, { sizeBytes: memory.sizeBytes })
+    const ended = transmit({ ...parts, onBroken: assert.fail })
     const request = Buffer.alloc(28)
     request.writeUInt32BE(0x25609513, 0)
     request.writeUInt32BE(16 << 20, 24)
     for (let index = 0; index < 100; index += 1) pair.client.write(request)
     if (memory.calls.length < 4) await new Promise((resolve) => setTimeout(resolve, 200))
     assert.equal(memory.calls.length, 4, 'as many reads as nbdInFlightBytesMax holds')
-    pair.client.destroy()
+    // It is let go when it has not moved for long enough, and not before.
+    clock.pass(nbdStallMs - 1)
+    assert.equal(pair.server.destroyed, false)
+    clock.pass(nbdStallMs + 1)
+    assert.ok(pair.server.destroyed)
     await assert.rejects(ended, Disconnected)
-    if (!pair.server.destroyed) await once(pair.server, 'close')
+    assert.equal(parts.memory.usedBytes, 0)
+  })
+
+  test('where memory is short, long requests go in pieces, one after another, and others go on', async () => {
+    // Room for one small request and nothing more.
+    const shared = new RequestMemory(2 * nbdPieceBytes)
+    assert.ok(shared.tryTake(0, nbdPieceBytes))
+    for (const structured of [true, false]) {
+      await using scene = await begin({ structured, shared, turns: () => 1 })
+      const { client, memory } = scene
+      const data = randomBytes(700_001)
+      assert.equal((await client.do({ type: command.write, offset: 4097, data, flags: commandFlag.fua })).error, 0)
+      assert.equal(memory.calls.filter((call) => call === 'flush').length, 1)
+      const heard = await client.do({ type: command.read, offset: 4097, byteCount: data.length }, data.length)
+      assert.ok((structured ? heard.data.subarray(8) : heard.data).equals(data))
+      memory.failNext('ENOSPC')
+      assert.equal((await client.do({ type: command.write, data })).error, nbdError.ENOSPC)
+      memory.failNext('EIO')
+      assert.equal((await client.do({ type: command.read, byteCount: data.length }, data.length)).error, nbdError.EIO)
+      assert.equal((await client.do({ type: command.cache, byteCount: 1 })).error, 0)
+    }
+    assert.equal(shared.usedBytes, nbdPieceBytes)
+  })
+
+  test('a read that fails after its header has left ends the connection', async () => {
+    const shared = new RequestMemory(0)
+    let reads = 0
+    const over = (device: BlockDevice): BlockDevice => ({
+      ...device,
+      read: async (target, offset) => {
+        if ((reads += 1) === 3) throw new DeviceFault('EIO', 'the third piece')
+        await device.read(target, offset)
+      },
+    })
+    await using scene = await begin({ shared, over })
+    scene.client.ask({ type: command.read, byteCount: 5 * nbdPieceBytes })
+    await assert.rejects(scene.client.hear(), Disconnected)
+    await assert.rejects(scene.ended, Disconnected)
+    assert.deepEqual([reads, scene.broken], [3, []])
   })
 })

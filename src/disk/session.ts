@@ -1,7 +1,7 @@
 // The transmission phase of one connection in the event loop (NBD protocol, "Transmission"); lane.ts is its like on a
-// thread of its own. Requests are read one after another, served as
-// soon as they are complete, and answered in whatever order they finish. Everything about a request is judged by
-// request-rules.ts before anything acts; what a fence cuts off is not answered at all.
+// thread of its own. Requests are read one after another, served as soon as they are complete, and answered in whatever
+// order they finish. Everything about a request is judged by request-rules.ts before anything acts; what a fence cuts off
+// is not answered at all. A request for which there is not enough memory is served alone and in pieces.
 
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -10,23 +10,28 @@ import type { BufferPool } from './buffer-pool.ts'
 import { Disconnected } from './byte-reader.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { DeviceFault, Fenced } from './device.ts'
-import type { BlockDevice, Extent } from './device.ts'
+import type { BlockDevice } from './device.ts'
 import { InFlight } from './in-flight.ts'
-import { decodeRequest, encodeBlockStatus, encodeDone, encodeError, finishReadReply } from './nbd-transmission.ts'
-import { payloadBytes, replyRoomBytes, requestBytes } from './nbd-transmission.ts'
+import type { Place } from './in-flight.ts'
+import { decodeRequest, encodeDone, encodeError } from './nbd-transmission.ts'
+import { finishReadReply, payloadBytes, replyRoomBytes, requestBytes, transferBytes } from './nbd-transmission.ts'
 import type { Request } from './nbd-transmission.ts'
 import { command, commandFlag } from './nbd-wire.ts'
 import { refuse } from './request-rules.ts'
+import { carryOut, statusReply } from './request-work.ts'
+import type { RequestMemory } from './request-memory.ts'
 import type { Refusal, Terms } from './request-rules.ts'
+import type { StallWatch } from './stall.ts'
 
 export interface SessionParts {
   readonly socket: Duplex
   readonly reader: ByteReader
   readonly device: BlockDevice
   readonly buffers: BufferPool
-  readonly structured: boolean
-  readonly extended: boolean
-  readonly allocationContextId: number | null
+  readonly memory: RequestMemory
+  /** Begun and ended around every wait for the client in the middle of a request. */
+  readonly stall: StallWatch
+  readonly terms: Terms
   /** Told of an error that is neither the client's nor the storage's. */
   onBroken(error: unknown): void
 }
@@ -41,14 +46,14 @@ export const transmit = (parts: SessionParts): Promise<void> => new Session(part
 class Session {
   readonly #parts: SessionParts
   readonly #terms: Terms
-  readonly #inFlight = new InFlight(nbdInFlightBytesMax)
+  readonly #inFlight: InFlight
   #isCorked = false
   #turnCost = 0
 
   constructor(parts: SessionParts) {
-    const { device, structured, extended, allocationContextId } = parts
     this.#parts = parts
-    this.#terms = { sizeBytes: device.sizeBytes, structured, extended, allocationContextId }
+    this.#terms = parts.terms
+    this.#inFlight = new InFlight(nbdInFlightBytesMax, parts.memory)
   }
 
   /** Settles only when nothing of this session touches the device any more. */
@@ -75,70 +80,119 @@ class Session {
 
   /** Reads a request's payload and starts on it. */
   async #take(request: Request): Promise<void> {
-    const { reader, buffers } = this.#parts
+    const { reader, buffers, stall } = this.#parts
     const refusal = refuse(request, this.#terms)
-    const isWrite = request.type === command.write
     if (refusal) {
       // The payload of a refused request is thrown away as it comes, however long it says it is.
-      await reader.skip(payloadBytes(request, this.#terms))
-      await this.#inFlight.enter(0)
-      return this.#sendRefusal(request, refusal)
+      await stall.while(reader.skip(payloadBytes(request, this.#terms)))
+      return this.#sendRefusal(request, refusal, await this.#inFlight.enter(0))
     }
-    await this.#inFlight.enter(costOf(request))
+    const place = await this.#inFlight.enter(transferBytes(request))
+    if (place.byteCount < transferBytes(request)) return this.#serveInPieces(request, place)
     await this.#yieldInTime(request)
-    if (!isWrite) return this.#start(request, null)
+    if (request.type !== command.write) return this.#start(request, null, place)
     const payload = buffers.take(request.byteCount)
     try {
-      await reader.fill(payload.subarray(0, request.byteCount))
+      await stall.while(reader.fill(payload.subarray(0, request.byteCount)))
     } catch (error) {
-      this.#inFlight.leave(costOf(request))
+      place.leave()
       throw error
     }
-    this.#start(request, payload)
+    this.#start(request, payload, place)
   }
 
   /** After a turn's worth of work the event loop goes round: other clients, and above all a fence, get their turn. */
   async #yieldInTime(request: Request): Promise<void> {
-    this.#turnCost += Math.max(costOf(request), requestCostBytes)
+    this.#turnCost += Math.max(transferBytes(request), requestCostBytes)
     if (this.#turnCost < turnCostBytesMax) return
     await nextTurn()
     this.#turnCost = 0
   }
 
   /** Serves at once what needs no waiting, and begins with the rest. */
-  #start(request: Request, payload: Buffer | null): void {
+  #start(request: Request, payload: Buffer | null, place: Place): void {
     try {
       const isDone = payload
-        ? this.#writeNow(request, payload)
-        : request.type === command.read && this.#readNow(request)
-      if (!isDone) return void this.#serve(request, payload)
+        ? this.#writeNow(request, payload, place)
+        : request.type === command.read && this.#readNow(request, place)
+      if (!isDone) return void this.#serve(request, payload, place)
     } catch (error) {
-      this.#fail(request, error)
+      this.#fail(request, error, place)
     }
     if (payload) this.#parts.buffers.give(payload)
   }
 
-  async #serve(request: Request, payload: Buffer | null): Promise<void> {
+  async #serve(request: Request, payload: Buffer | null, place: Place): Promise<void> {
     try {
-      await this.#act(request, payload)
+      await this.#act(request, payload, place)
     } catch (error) {
-      this.#fail(request, error)
+      this.#fail(request, error, place)
     } finally {
       if (payload) this.#parts.buffers.give(payload)
     }
   }
 
-  #fail(request: Request, error: unknown): void {
+  #fail(request: Request, error: unknown, place: Place): void {
     if (error instanceof DeviceFault) {
-      return this.#sendRefusal(request, { error: error.code, sentence: error.message }, costOf(request))
+      return this.#sendRefusal(request, { error: error.code, sentence: error.message }, place)
     }
     // Fenced, or a bug: either way the client hears nothing more.
     this.#parts.socket.destroy()
-    this.#inFlight.leave(costOf(request))
+    place.leave()
     if (!(error instanceof Fenced)) this.#parts.onBroken(error)
   }
 
-  #readNow(request: Request): boolean {
+  /** A long read or write for which there is room for a piece only. Nothing else of the connection is under way. */
+  async #serveInPieces(request: Request, place: Place): Promise<void> {
+    const { buffers } = this.#parts
+    const buffer = buffers.take(replyRoomBytes + place.byteCount)
+    try {
+      if (request.type === command.write) await this.#writeInPieces(request, buffer, place)
+      else await this.#readInPieces(request, buffer, place)
+    } finally {
+      buffers.give(buffer)
+    }
+  }
+
+  async #writeInPieces(request: Request, buffer: Buffer, place: Place): Promise<void> {
+    const { reader, device, stall } = this.#parts
+    let failure: unknown = null
+    try {
+      for (let at = 0; at < request.byteCount; at += place.byteCount) {
+        const piece = buffer.subarray(0, Math.min(place.byteCount, request.byteCount - at))
+        await stall.while(reader.fill(piece))
+        // After a fault the rest is still to be taken off the wire.
+        if (failure === null) failure = await faultOf(device.write(piece, request.offset + at))
+      }
+      if (failure === null && (request.flags & commandFlag.fua) !== 0) failure = await faultOf(device.flush())
+    } catch (error) {
+      place.leave()
+      throw error
+    }
+    if (failure !== null) this.#fail(request, failure, place)
+    else this.#sendDone(request, place)
+  }
+
+  async #readInPieces(request: Request, buffer: Buffer, place: Place): Promise<void> {
+    const { device, socket } = this.#parts
+    for (let at = 0; at < request.byteCount && !socket.destroyed; at += place.byteCount) {
+      const data = buffer.subarray(replyRoomBytes, replyRoomBytes + Math.min(place.byteCount, request.byteCount - at))
+      const failure = await faultOf(device.read(data, request.offset + at))
+      if (failure !== null && at === 0) return this.#fail(request, failure, place)
+      if (failure !== null) {
+        // "If an error occurs" after the header has left, the server "MUST initiate a hard disconnect".
+        socket.destroy()
+        if (!(failure instanceof DeviceFault || failure instanceof Fenced)) this.#parts.onBroken(failure)
+        break
+      }
+      const reply = buffer.subarray(0, replyRoomBytes + data.length)
+      const bytes = at === 0 ? finishReadReply(reply, request, this.#terms) : data
+      await new Promise<void>((resolve) => this.#send(bytes, resolve))
+    }
+    place.leave()
+  }
+
+  #readNow(request: Request, place: Place): boolean {
     const { device, buffers } = this.#parts
     const buffer = buffers.take(replyRoomBytes + request.byteCount)
     const reply = buffer.subarray(0, replyRoomBytes + request.byteCount)
@@ -148,46 +202,28 @@ class Session {
     } finally {
       if (!isRead) buffers.give(buffer)
     }
-    if (isRead) this.#sendRead(request, buffer, reply)
+    if (isRead) this.#sendRead(request, buffer, reply, place)
     return isRead
   }
 
-  #writeNow(request: Request, payload: Buffer): boolean {
+  #writeNow(request: Request, payload: Buffer, place: Place): boolean {
     if ((request.flags & commandFlag.fua) !== 0) return false
     if (!this.#parts.device.writeNow(payload.subarray(0, request.byteCount), request.offset)) return false
-    this.#send(encodeDone(request, this.#terms), () => this.#inFlight.leave(costOf(request)))
+    this.#sendDone(request, place)
     return true
   }
 
-  async #act(request: Request, payload: Buffer | null): Promise<void> {
+  async #act(request: Request, payload: Buffer | null, place: Place): Promise<void> {
     const { device } = this.#parts
-    const { offset, byteCount } = request
-    switch (request.type) {
-      case command.read:
-        return this.#read(request)
-      case command.write:
-        if (payload) await device.write(payload.subarray(0, byteCount), offset)
-        break
-      case command.writeZeroes:
-        await device.zero(offset, byteCount)
-        break
-      case command.trim:
-        await device.trim(offset, byteCount)
-        break
-      case command.flush:
-        await device.flush()
-        break
-      case command.cache:
-        // "There is no guarantee of an actual performance gain": the page cache knows better.
-        break
-      case command.blockStatus:
-        return this.#sendStatus(request, await device.extents(offset, byteCount))
+    if (request.type === command.read) return this.#read(request, place)
+    if (request.type === command.blockStatus) {
+      return this.#send(await statusReply(device, request, this.#terms), () => place.leave())
     }
-    if (changesData(request) && (request.flags & commandFlag.fua) !== 0) await device.flush()
-    this.#send(encodeDone(request, this.#terms), () => this.#inFlight.leave(costOf(request)))
+    await carryOut(device, request, payload)
+    this.#sendDone(request, place)
   }
 
-  async #read(request: Request): Promise<void> {
+  async #read(request: Request, place: Place): Promise<void> {
     const { device, buffers } = this.#parts
     const buffer = buffers.take(replyRoomBytes + request.byteCount)
     const reply = buffer.subarray(0, replyRoomBytes + request.byteCount)
@@ -197,30 +233,27 @@ class Session {
       buffers.give(buffer)
       throw error
     }
-    this.#sendRead(request, buffer, reply)
+    this.#sendRead(request, buffer, reply, place)
   }
 
-  #sendRead(request: Request, buffer: Buffer, reply: Buffer): void {
+  #sendRead(request: Request, buffer: Buffer, reply: Buffer, place: Place): void {
     this.#send(finishReadReply(reply, request, this.#terms), () => {
       this.#parts.buffers.give(buffer)
-      this.#inFlight.leave(costOf(request))
+      place.leave()
     })
   }
 
-  #sendStatus(request: Request, extents: readonly Extent[]): void {
-    const contextId = this.#terms.allocationContextId ?? 0
-    const isOne = (request.flags & commandFlag.reqOne) !== 0
-    const bytes = encodeBlockStatus(request, contextId, isOne ? extents.slice(0, 1) : extents, this.#terms)
-    this.#send(bytes, () => this.#inFlight.leave(costOf(request)))
+  #sendDone(request: Request, place: Place): void {
+    this.#send(encodeDone(request, this.#terms), () => place.leave())
   }
 
-  #sendRefusal(request: Request, { error, sentence }: Refusal, costBytes = 0): void {
-    this.#send(encodeError(request, error, sentence, this.#terms), () => this.#inFlight.leave(costBytes))
+  #sendRefusal(request: Request, { error, sentence }: Refusal, place: Place): void {
+    this.#send(encodeError(request, error, sentence, this.#terms), () => place.leave())
   }
 
   /** Replies of one turn leave together. `onSent` is called when the kernel has the bytes, or nobody ever will. */
   #send(bytes: Buffer, onSent: () => void): void {
-    const { socket } = this.#parts
+    const { socket, stall } = this.#parts
     if (!this.#isCorked) {
       this.#isCorked = true
       socket.cork()
@@ -229,13 +262,20 @@ class Session {
         socket.uncork()
       })
     }
-    socket.write(bytes, onSent)
+    stall.begin()
+    socket.write(bytes, () => {
+      stall.end()
+      onSent()
+    })
   }
 }
 
-const changesData = ({ type }: Request): boolean =>
-  type === command.write || type === command.writeZeroes || type === command.trim
-
-/** The payload that a request has in memory, on its way in or out. */
-const costOf = ({ type, byteCount }: Request): number =>
-  type === command.read || type === command.write ? byteCount : 0
+/** What went wrong, or null. */
+async function faultOf(work: Promise<void>): Promise<unknown> {
+  try {
+    await work
+    return null
+  } catch (error) {
+    return error
+  }
+}

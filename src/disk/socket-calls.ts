@@ -5,19 +5,23 @@
 // the numbers among them: only such calls take V8's fast way, and in a register a number looks the same.
 
 import type { Socket } from 'node:net'
+import { throughFfi } from './ffi.ts'
+import type { Ffi } from './ffi.ts'
+import { silence } from './lane-replies.ts'
 
-// sys/socket.h, asm-generic/ioctls.h, errno.h
+// sys/socket.h, asm-generic/ioctls.h
 const noSignal = 0x4000n
 const both = 2n
 const socketLevel = 1n
 const sendBufferForce = 32n
+const receiveTimeout = 20n
+const sendTimeout = 21n
 const fionbio = 0x5421n
-const interrupted = 4
 
 export interface SocketCalls {
-  /** Waits for at least one byte. 0 when there will be no more, however that came. */
+  /** Waits for at least one byte. 0 when there will be no more; `silence` when none came for as long as `setPatience` says. */
   receive(fd: bigint, address: bigint, byteCountMax: number): number
-  /** Waits until all is sent; false when that is not to be. */
+  /** Waits until all is sent; false when that is not to be, or nothing could be sent for twice as long as it says. */
   send(fd: bigint, address: bigint, byteCount: number): boolean
   /** Ends the connection in both directions: whoever waits in the calls above returns, and nothing more leaves. */
   shutDown(fd: bigint): void
@@ -26,14 +30,14 @@ export interface SocketCalls {
   close(fd: bigint): void
   /** What the kernel takes from us before the client has read it. */
   setSendBuffer(fd: bigint, byteCount: number): void
+  /** How long the calls above wait for the client before they say so. */
+  setPatience(fd: bigint, ms: number): void
   addressOf(memory: NodeJS.ArrayBufferView): bigint
 }
 
-type Ffi = typeof import('node:ffi')
-
 const pointer = 'pointer'
 
-function bind({ dlopen, getRawPointer, getInt32 }: Ffi): SocketCalls {
+function bind({ dlopen, getRawPointer }: Ffi): SocketCalls {
   const { functions: c } = dlopen(null, {
     recv: { return: 'int32', arguments: [pointer, pointer, pointer, pointer] },
     send: { return: 'int32', arguments: [pointer, pointer, pointer, pointer] },
@@ -42,24 +46,20 @@ function bind({ dlopen, getRawPointer, getInt32 }: Ffi): SocketCalls {
     close: { return: 'int32', arguments: [pointer] },
     ioctl: { return: 'int32', arguments: [pointer, pointer, pointer] },
     setsockopt: { return: 'int32', arguments: [pointer, pointer, pointer, pointer, pointer] },
-    __errno_location: { return: pointer, arguments: [] },
   })
-  const errno = (): number => getInt32(c['__errno_location']())
   // Longer than the 64 bytes up to which V8 may move an array.
   const words = new Int32Array(32)
   const wordsAddress = getRawPointer(words)
   return {
-    receive(fd, address, byteCountMax) {
-      for (;;) {
-        const count = c.recv(fd, address, BigInt(byteCountMax), 0n)
-        if (count >= 0) return count
-        if (errno() !== interrupted) return 0
-      }
-    },
+    // Not told apart: a time limit, a signal, and an error, after which the next call says that the connection is over.
+    receive: (fd, address, byteCountMax) => Math.max(c.recv(fd, address, BigInt(byteCountMax), 0n), silence),
     send(fd, address, byteCount) {
+      let isStuck = false
       for (let done = 0; done < byteCount; ) {
         const count = c.send(fd, address + BigInt(done), BigInt(byteCount - done), noSignal)
-        if (count < 0 && errno() !== interrupted) return false
+        // Once may be a signal.
+        if (count <= 0 && isStuck) return false
+        isStuck = count <= 0
         done += Math.max(count, 0)
       }
       return true
@@ -78,26 +78,31 @@ function bind({ dlopen, getRawPointer, getInt32 }: Ffi): SocketCalls {
       words[0] = byteCount
       c.setsockopt(fd, socketLevel, sendBufferForce, wordsAddress, 4n)
     },
+    setPatience(fd, ms) {
+      // struct timeval { long tv_sec; long tv_usec }
+      words.set([Math.floor(ms / 1000), 0, (ms % 1000) * 1000, 0])
+      c.setsockopt(fd, socketLevel, receiveTimeout, wordsAddress, 16n)
+      c.setsockopt(fd, socketLevel, sendTimeout, wordsAddress, 16n)
+    },
     addressOf: (memory) => getRawPointer(memory),
   }
 }
 
-function load(): SocketCalls | null {
-  if (process.platform !== 'linux') return null
-  // Not an import: that would fail to link before Node 26.1, where node:ffi is missing. This gives undefined there.
-  const ffi: Ffi | undefined = process.getBuiltinModule('node:ffi')
-  try {
-    return ffi ? bind(ffi) : null
-  } catch {
-    return null
-  }
+export const socketCalls: SocketCalls | null = throughFfi(bind)
+
+/** The descriptor of a socket of node:net; null when it is not there. */
+export function descriptorOf(socket: Socket): number | null {
+  const fd = numberOf(socket, 'fd')
+  return fd !== null && fd >= 0 ? fd : null
 }
 
-export const socketCalls: SocketCalls | null = load()
+/** Bytes that a socket of node:net has brought, and that the kernel has taken from it. */
+export const bytesMoved = (socket: Socket): number =>
+  socket.bytesRead + (numberOf(socket, 'bytesWritten') ?? 0) - (numberOf(socket, 'writeQueueSize') ?? 0)
 
-/** The descriptor of a socket of node:net, which keeps it in an undocumented place; null when it is not there. */
-export function descriptorOf(socket: Socket): number | null {
+/** What node:net keeps in an undocumented place. */
+function numberOf(socket: Socket, name: string): number | null {
   const handle: unknown = Reflect.get(socket, '_handle')
-  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined
-  return typeof fd === 'number' && fd >= 0 ? fd : null
+  const value: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, name) : undefined
+  return typeof value === 'number' ? value : null
 }

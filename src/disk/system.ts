@@ -3,6 +3,9 @@
 //
 // Pointers are passed as numbers of the addresses of buffers that the caller keeps alive for the length of the call.
 
+import { throughFfi } from './ffi.ts'
+import type { Ffi } from './ffi.ts'
+
 // linux/falloc.h, unistd.h, sys/uio.h, linux/fs.h, sys/file.h, sys/prctl.h, sys/resource.h
 const fallocKeepSize = 0x01
 const fallocPunchHole = 0x02
@@ -34,8 +37,6 @@ export interface Linux {
   /** Forbids core files of this process and reading its memory by others of the same user; false if refused. */
   forbidCoreFiles(): boolean
 }
-
-type Ffi = typeof import('node:ffi')
 
 function bind({ dlopen, getRawPointer }: Ffi): Linux {
   const { functions: c } = dlopen(null, {
@@ -78,15 +79,4 @@ function bind({ dlopen, getRawPointer }: Ffi): Linux {
   }
 }
 
-function load(): Linux | null {
-  if (process.platform !== 'linux') return null
-  // Not an import: that would fail to link before Node 26.1, where node:ffi is missing. This gives undefined there.
-  const ffi: Ffi | undefined = process.getBuiltinModule('node:ffi')
-  try {
-    return ffi ? bind(ffi) : null
-  } catch {
-    return null
-  }
-}
-
-export const linux: Linux | null = load()
+export const linux: Linux | null = throughFfi(bind)

@@ -4,6 +4,10 @@
 //
 // A connection is used by one thread at a time. All arguments are declared pointers, see socket-calls.ts.
 
+import { throughFfi } from './ffi.ts'
+import type { Ffi } from './ffi.ts'
+import { silence } from './lane-replies.ts'
+
 /** As in secure.ts, where the reasons are. TLS 1.3 takes its suites apart from older versions. */
 export const tls13Suites = ['TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256']
 export const tls12Suites = ['DHE-PSK-AES256-GCM-SHA384', 'DHE-PSK-AES128-GCM-SHA256', 'ECDHE-PSK-CHACHA20-POLY1305']
@@ -24,21 +28,20 @@ export interface TlsCalls {
   write(ssl: bigint, bytes: Uint8Array): boolean
   /** From now on the connection is over a socket, whose descriptor stays the caller's. */
   attach(ssl: bigint, fd: bigint): void
-  /** Waits for at least one byte. 0 when there will be no more. */
+  /** Waits for at least one byte. 0 when there will be no more, `silence` when none came in the socket's time limit. */
   receive(ssl: bigint, address: bigint, byteCountMax: number): number
-  /** Waits until all is sent; false when that is not to be. */
+  /** Waits until all is sent; false when that is not to be, or the socket's time limit passed twice. */
   send(ssl: bigint, address: bigint, byteCount: number): boolean
   /** Says goodbye. */
   shutDown(ssl: bigint): void
   free(ssl: bigint): void
 }
 
-type Ffi = typeof import('node:ffi')
-
 const pointer = 'pointer'
 const none = 0n
 // openssl/ssl.h
 const wantRead = 2
+const wantWrite = 3
 const setMode = 33
 const setReadAhead = 41
 const setDhAuto = 118
@@ -112,6 +115,12 @@ function bind({ dlopen, getRawPointer, toString, toBuffer }: Ffi): TlsCalls {
     return suitesTaken === 1 && c.SSL_CTX_set_cipher_list(made, tls12Suites.join(':')) === 1 ? made : none
   }
 
+  /** Whether a call that gave `result` is to be made again when the network has moved. */
+  function isUnfinished(ssl: bigint, result: number): boolean {
+    const error = c.SSL_get_error(ssl, BigInt.asUintN(32, BigInt(result)))
+    return error === wantRead || error === wantWrite
+  }
+
   const scratch = Buffer.allocUnsafeSlow(recordBytesMax + 1024)
   const scratchAddress = getRawPointer(scratch)
   const scratchBytes = BigInt(scratch.length)
@@ -140,13 +149,13 @@ function bind({ dlopen, getRawPointer, toString, toBuffer }: Ffi): TlsCalls {
       c.ERR_clear_error()
       const result = c.SSL_do_handshake(ssl)
       if (result === 1) return 'done'
-      return c.SSL_get_error(ssl, BigInt.asUintN(32, BigInt(result))) === wantRead ? 'unfinished' : 'failed'
+      return isUnfinished(ssl, result) ? 'unfinished' : 'failed'
     },
     read(ssl) {
       c.ERR_clear_error()
       const count = c.SSL_read(ssl, scratchAddress, scratchBytes)
       if (count > 0) return Buffer.from(scratch.subarray(0, count))
-      return c.SSL_get_error(ssl, BigInt.asUintN(32, BigInt(count))) === wantRead ? null : 'ended'
+      return isUnfinished(ssl, count) ? null : 'ended'
     },
     write(ssl, bytes) {
       c.ERR_clear_error()
@@ -162,14 +171,18 @@ function bind({ dlopen, getRawPointer, toString, toBuffer }: Ffi): TlsCalls {
       // A call gives one record at most; what has been read with it is taken along.
       do {
         const count = c.SSL_read(ssl, address + BigInt(done), BigInt(byteCountMax - done))
-        if (count <= 0) return done
+        if (count <= 0 && done === 0) return isUnfinished(ssl, count) ? silence : 0
+        if (count <= 0) break
         done += count
       } while (done < byteCountMax && c.SSL_has_pending(ssl) === 1)
       return done
     },
     send(ssl, address, byteCount) {
       c.ERR_clear_error()
-      return c.SSL_write(ssl, address, BigInt(byteCount)) === byteCount
+      const count = c.SSL_write(ssl, address, BigInt(byteCount))
+      if (count === byteCount) return true
+      // Once may be a signal. The second call goes on where the first was held up.
+      return isUnfinished(ssl, count) && c.SSL_write(ssl, address, BigInt(byteCount)) === byteCount
     },
     shutDown: (ssl) => void c.SSL_shutdown(ssl),
     free(ssl) {
@@ -179,15 +192,4 @@ function bind({ dlopen, getRawPointer, toString, toBuffer }: Ffi): TlsCalls {
   }
 }
 
-function load(): TlsCalls | null {
-  if (process.platform !== 'linux') return null
-  // Not an import: that would fail to link before Node 26.1, where node:ffi is missing. This gives undefined there.
-  const ffi: Ffi | undefined = process.getBuiltinModule('node:ffi')
-  try {
-    return ffi ? bind(ffi) : null
-  } catch {
-    return null
-  }
-}
-
-export const tlsCalls: TlsCalls | null = load()
+export const tlsCalls: TlsCalls | null = throughFfi(bind)

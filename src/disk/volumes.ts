@@ -25,12 +25,14 @@ import type { LeaseBook } from './leases.ts'
 import { OpenVolume } from './open-volume.ts'
 import type { VolumeUse } from './open-volume.ts'
 import type { VolumeSpec } from './port.ts'
+import type { RequestMemory } from './request-memory.ts'
 import { linux } from './system.ts'
 import type { Turns } from './turns.ts'
 
 export interface VolumesParts {
   readonly dataFolder: string
   readonly leases: LeaseBook
+  readonly memory: RequestMemory
   /** Of images by their ids, together with whoever else makes them. */
   readonly turns: Turns
   readonly clock: Clock
@@ -120,7 +122,7 @@ export class Volumes {
   }
 
   async #openNow(spec: VolumeSpec): Promise<OpenVolume> {
-    const { dataFolder, log, clock } = this.#parts
+    const { dataFolder, memory, log, clock } = this.#parts
     const { volumeId } = spec
     const header = await readImageHeader(dataFolder, volumeId)
     const { lease, dataKey } = await leaseFor(this.#parts.leases, spec)
@@ -131,6 +133,7 @@ export class Volumes {
         ...layers,
         limits: spec,
         lease,
+        memory,
         log,
         clock,
         onUnused: () => void this.closeIfUnused(volumeId),

@@ -20,13 +20,13 @@ export let folder: string
 export let pool: DiskPool
 let restarted = Promise.withResolvers<void>()
 
-export async function startPool(): Promise<void> {
+export async function startPool(processCount: number): Promise<void> {
   folder = await mkdtemp(join(tmpdir(), 'kw-'))
   pool = await startDiskPool({
     dataFolder: join(folder, 'data'),
     host: '127.0.0.1',
     tcpPort: 0,
-    processCount: 2,
+    processCount,
     accessSecret,
     log: makeLog('silent'),
     clock: systemClock,
@@ -40,6 +40,13 @@ export async function stopPool(): Promise<void> {
   await pool.close()
   assert.deepEqual(await diskProcesses(), [])
   await rm(folder, { recursive: true, force: true })
+}
+
+/** Resident memory of all disk processes, now or at its highest since they started. */
+export async function memoryBytes(line: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const statuses = await Promise.all((await diskProcesses()).map((pid) => readFile(`/proc/${pid}/status`, 'utf8')))
+  const kib = statuses.map((status) => Number(new RegExp(`${line}:\\s*(\\d+)`).exec(status)?.[1]))
+  return kib.reduce((sum, each) => sum + each * 1024, 0)
 }
 
 /** Fulfilled when the pool has replaced a process that ended after this call. */
