@@ -2,7 +2,7 @@
 // the process that starts the disk processes uses it too.
 
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '#base/fault.ts'
 
@@ -41,6 +41,7 @@ export function socketPath(dataFolder: string, attachmentId: string): string {
 export async function sweepLeftovers(dataFolder: string): Promise<void> {
   const folder = volumesFolder(dataFolder)
   await mkdir(folder, { recursive: true, mode: folderMode })
+  await syncFolder(dataFolder)
   for (const name of await readdir(folder)) {
     if (name.startsWith(deletedPrefix)) await rm(join(folder, name), { recursive: true, force: true })
     else await rm(join(folder, name, 'volume.luks.new'), { force: true })
@@ -52,3 +53,13 @@ export async function sweepLeftovers(dataFolder: string): Promise<void> {
 
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT'
+
+/** A new name survives power loss only when its folder has been synchronised. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

@@ -12,7 +12,7 @@ import type { Random } from '#base/random.ts'
 import { formatLuks2, luks2DataOffsetBytes, luks2HeaderReadBytes } from '#crypto/luks2.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { volumeKeyBytes } from '#crypto/xts-engine.ts'
-import { deletedPrefix, folderMode, imageFolder, imagePath, isMissing, volumesFolder } from './folders.ts'
+import { deletedPrefix, folderMode, imageFolder, imagePath, isMissing, syncFolder, volumesFolder } from './folders.ts'
 import { linux } from './system.ts'
 
 export const fileMode = 0o600
@@ -132,14 +132,4 @@ export async function deleteImage(dataFolder: string, volumeId: string, random: 
   }
   await syncFolder(volumesFolder(dataFolder))
   await rm(away, { recursive: true, force: true })
-}
-
-/** A new name survives power loss only when its folder has been synchronised. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
