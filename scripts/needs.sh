@@ -22,6 +22,7 @@ if [ "${1:-test}" = test ]; then
   need softhsm2-util softhsm2
   need strace strace
   need mkfs.xfs xfsprogs
+  need debugfs e2fsprogs
 fi
 if [ "${1:-test}" = bench ]; then
   need fio fio
