@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,9 +15,13 @@ import { systemClock } from '#base/clock.ts'
 import { systemRandom } from '#base/random.ts'
 import { makeLog } from '#base/log.ts'
 import { verifyFenceAck } from '#crypto/fence-ack.ts'
+import { openLuks2 } from '#crypto/luks2.ts'
+import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { fenceAll, makeFakeKms } from './testing/fake-kms.ts'
+import type { FakeKms } from './testing/fake-kms.ts'
 import { needs, run, succeed, python, nbdsh } from './testing/outside-tools.ts'
 import { startDiskPool } from './pool.ts'
+import { countInMemory } from './testing/process-memory.ts'
 import { flags, go, greeting, option, provoke, request, u32 } from './testing/raw-client.ts'
 import {
   accessSecret,
@@ -25,6 +29,7 @@ import {
   connectTo,
   diskProcesses,
   folder,
+  imageOf,
   kms,
   makeVolume,
   MiB,
@@ -70,9 +75,47 @@ describe('revocation', () => {
     await nbdsh(tlsUri, 'assert h.pread(6000, 0) == b"before" * 1000')
   })
 
-  test('a lease that nobody renews ends by itself, under clients at work', needs('nbdsh'), async () => {
-    const shortKms = makeFakeKms({ leaseMs: 1500 })
-    const dataFolder = join(folder, 'short')
+  test('a fence leaves no volume key in the memory of the process', needs('nbdsh'), async (t) => {
+    const volume = await makeVolume()
+    const { unixUri, tlsUri } = await connectTo(volume)
+    const dataKey = kms.unwrap(volume.volumeCrn, volume.wrappedDataKey)
+    const opened = openLuks2(await readFile(imageOf(volume)), SecretBytes.own(new Uint8Array(dataKey)))
+    const volumeKey = opened.volumeKey.use((bytes) => Buffer.from(bytes))
+    // The schedules of AES begin with the key itself; XTS has two of them. Of the data key, the channel that brought it
+    // may leave a copy in memory that it has freed, so it is counted only (SECURITY.md).
+    const keys = [volumeKey.subarray(0, 32), volumeKey.subarray(32), Buffer.from(dataKey)]
+    const search = async (): Promise<number[]> => {
+      const each = (await diskProcesses()).map((pid) => countInMemory(pid, keys))
+      return keys.map((_, index) => each.reduce((sum, counts) => sum + (counts[index] ?? 0), 0))
+    }
+    const loop = ['print("started", flush=True)', 'while True: h.pwrite(b"z" * 65536, 0); h.pread(65536, 0)']
+    const clients = [python(unixUri, ...loop), python(tlsUri, ...loop)]
+    while (kms.leaseIds(volume.volumeCrn).length === 0) await sleep(5)
+    await sleep(500)
+    let counts: number[]
+    try {
+      counts = await search()
+    } catch {
+      await fenceAll(pool.holders(), kms.leaseIds(volume.volumeCrn))
+      await Promise.all(clients)
+      return t.skip('the memory of other processes is not to be read here')
+    }
+    t.diagnostic(`copies of the data key and of the volume key's halves at work: ${counts.join(', ')}`)
+    assert.ok(
+      counts.slice(1).every((count) => count > 0),
+      'the search finds what is there',
+    )
+    const leaseIds = kms.leaseIds(volume.volumeCrn)
+    kms.disable(volume.volumeCrn)
+    await fenceAll(pool.holders(), leaseIds)
+    assert.deepEqual((await search()).slice(0, 2), [0, 0])
+    await Promise.all(clients)
+    kms.enable(volume.volumeCrn)
+  })
+
+  /** A pool whose leases last a moment, with one volume in it. */
+  async function startShortLived(name: string, shortKms: FakeKms) {
+    const dataFolder = join(folder, name)
     const options = { dataFolder, host: '127.0.0.1', tcpPort: 0, processCount: 1, accessSecret, kms: shortKms }
     const other = await startDiskPool({
       ...options,
@@ -86,6 +129,11 @@ describe('revocation', () => {
     await other.port.createVolume(spec)
     await other.port.addExport({ attachmentId: 'a', volume: spec })
     const { unixUri } = await other.port.connect(spec.volumeId, 'a', 60_000)
+    return { other, unixUri }
+  }
+
+  test('a lease that nobody renews ends by itself, under clients at work', needs('nbdsh'), async () => {
+    const { other, unixUri } = await startShortLived('short', makeFakeKms({ leaseMs: 1500 }))
     const { code, out } = await python(
       unixUri,
       'h.pread(512, 0)',
@@ -94,6 +142,33 @@ describe('revocation', () => {
     )
     assert.equal(out, 'read\n')
     assert.notEqual(code, 0)
+    await other.close()
+  })
+
+  test('a process that is stopped and goes on past its lease serves no byte more', needs('nbdsh'), async () => {
+    const leaseMs = 1500
+    const others = new Set(await diskProcesses())
+    const { other, unixUri } = await startShortLived('stopped', makeFakeKms({ leaseMs }))
+    const [pid] = (await diskProcesses()).filter((each) => !others.has(each))
+    assert.ok(pid !== undefined)
+    const [stopped, asked] = [join(folder, 'is-stopped'), join(folder, 'is-asked')]
+    const client = python(
+      unixUri,
+      'import os, time',
+      'h.pread(512, 0)',
+      `open("${asked}", "w").close()`,
+      `while not os.path.exists("${stopped}"): time.sleep(0.001)`,
+      'h.pread(512, 0)',
+      'print("served", flush=True)',
+    )
+    while (!existsSync(asked)) assert.equal(await Promise.race([client, sleep(5, null)]), null)
+    process.kill(pid, 'SIGSTOP')
+    // The request lies in the socket while the lease runs out.
+    await writeFile(stopped, '')
+    await sleep(2 * leaseMs)
+    process.kill(pid, 'SIGCONT')
+    const { code, out } = await client
+    assert.deepEqual([code === 0, out], [false, ''])
     await other.close()
   })
 
