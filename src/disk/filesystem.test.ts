@@ -128,7 +128,7 @@ test(`a file system is sound after each of ${rounds} kills`, { skip }, async () 
     await pool.port.addExport({ attachmentId: volume.volumeId, volume })
 
     await succeed('nbdcopy', unixUri, image)
-    const { code, out, err } = await run('e2fsck', '-p', image)
+    const { code, out, err } = await run('e2fsck', '-fp', image)
     // What one interrupted tool had half done, without a journal, may need more than the automatic repair.
     if ((code ?? 8) > 1) assert.ok(((await run('e2fsck', '-fy', image)).code ?? 8) <= 1, out + err)
     await succeed('e2fsck', '-fn', image)

@@ -16,7 +16,7 @@ import type { Chance } from './testing/seeded.ts'
 import { connectTo, diskProcesses, makeVolume, nextRestart, pool, startPool } from './testing/server-fixture.ts'
 import { stopPool } from './testing/server-fixture.ts'
 
-const seeds = seedsOf('KEYWARD_TEST_MODELS', 24)
+const seeds = seedsOf('KEYWARD_TEST_MODELS', 16)
 const sectorBytes = 4096
 const capacityBytes = 6 * 1024 * 1024
 const lengths = [1, 511, 4096, 5000, 8192, 65_536, 70_001, 262_144, 300_001]

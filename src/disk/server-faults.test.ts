@@ -149,7 +149,7 @@ describe('revocation', () => {
     const leaseMs = 1500
     const others = new Set(await diskProcesses())
     const { other, unixUri } = await startShortLived('stopped', makeFakeKms({ leaseMs }))
-    const [pid] = (await diskProcesses()).filter((each) => !others.has(each))
+    const pid = (await diskProcesses()).find((each) => !others.has(each))
     assert.ok(pid !== undefined)
     const [stopped, asked] = [join(folder, 'is-stopped'), join(folder, 'is-asked')]
     const client = python(
