@@ -22,7 +22,7 @@ test('a snapshot is a clone where the file system makes them, and holds one mome
   try {
     if (!isMounted) return t.skip('no right to mount')
     process.env['TMPDIR'] = place
-    await startPool()
+    await startPool(2)
     try {
       await seeOneMoment(async (snapshot) => {
         assert.match(await succeed('filefrag', '-v', imageOf(snapshot)), /shared/)

@@ -14,7 +14,7 @@ import { nextRestart, pool, startPool, stopPool } from './testing/server-fixture
 import { attach, checkGenerations, fill, opens, refused, rounds } from './testing/snapshot-fixture.ts'
 import { specLike, writeGenerations } from './testing/snapshot-fixture.ts'
 
-before(startPool)
+before(() => startPool(2))
 after(stopPool)
 
 interface Making {

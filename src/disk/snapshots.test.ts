@@ -13,7 +13,7 @@ import { closeImage, connectTo, folder, imageOf, kms, makeVolume, MiB, pool } fr
 import { startPool, stopPool } from './testing/server-fixture.ts'
 import { attach, fill, opens, refused, specLike, volumeKeyOf } from './testing/snapshot-fixture.ts'
 
-before(startPool)
+before(() => startPool(2))
 after(stopPool)
 
 test('a snapshot of a volume that is written holds one moment of it', needs('nbdsh', 'cryptsetup'), () =>
