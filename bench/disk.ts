@@ -2,8 +2,8 @@
 // each server in turn, and what counts is the median over the rounds and its ratio to the peers'. `npm run bench:disk`;
 // README.md in this folder says how to read the result.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, release, tmpdir } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { say, startServers } from './servers.ts'
@@ -11,6 +11,7 @@ import type { Server } from './servers.ts'
 import { renderTable } from './table.ts'
 import type { Sample } from './table.ts'
 import { fill, rampSeconds, workloads } from './workloads.ts'
+import { machine, writeInto } from './written.ts'
 
 const { values } = parseArgs({
   options: {
@@ -53,11 +54,10 @@ try {
     }
   }
   const resident = servers.map(({ name, residentBytes }) => `${name} ${Math.round(residentBytes() / 2 ** 20)} MiB`)
-  const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, Linux ${release()}, Node ${process.versions.node}`
   const table = renderTable(chosen, samples)
-  const text = `${machine}; ${rounds} rounds of ${seconds} s.\n\n${table}\n\nResident after the run: ${resident.join(', ')}.`
+  const text = `${machine()}; ${rounds} rounds of ${seconds} s.\n\n${table}\n\nResident after the run: ${resident.join(', ')}.`
   process.stdout.write(`${text}\n`)
-  if (values.write) writeInto(new URL('../docs/performance.md', import.meta.url), text)
+  if (values.write) writeInto('bench:disk', text)
 } finally {
   for (const server of servers) await server.close()
   rmSync(folder, { recursive: true, force: true })
@@ -73,13 +73,4 @@ function shown(workload: { unit: string; blockBytes: number }, perSecond: number
   return workload.unit === 'IOPS'
     ? `${Math.round(perSecond)} IOPS`
     : `${Math.round((perSecond * workload.blockBytes) / 1e6)} MB/s`
-}
-
-function writeInto(file: URL, text: string): void {
-  const [begin, end] = ['<!-- bench:disk -->', '<!-- end of bench:disk -->']
-  const page = readFileSync(file, 'utf8')
-  const [before] = page.split(begin)
-  const [, after] = page.split(end)
-  if (before === undefined || after === undefined) throw new Error(`${file.pathname} has no place for the table`)
-  writeFileSync(file, `${before}${begin}\n${text}\n${end}${after}`)
 }
