@@ -272,6 +272,8 @@ export const rewrapBatch = 20
 export const rewrapPauseMs = 100
 /** Keys asked about, and registrations read, in one call to the key manager. */
 export const vpcSweepPage = 200
+/** Volumes that take a new standing of their key in one transaction: others wait for it some ten milliseconds. */
+export const followedAtOnceMax = 50
 
 // NBD and disks ---------------------------------------------------------------------------------------------------
 

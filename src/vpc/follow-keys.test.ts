@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { followedAtOnceMax } from '#base/limits.ts'
 import type { KeyStanding } from '#kms/port.ts'
+import { followKeys } from './follow-keys.ts'
 import { accountB, accountC } from './testing/fakes.ts'
 import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
 import type { World } from './testing/world.ts'
@@ -118,4 +120,35 @@ test('many keys are followed, page by page', async () => {
   world.kms.put(keyOfA, 'disabled')
   await world.pass()
   for (const [i, path] of paths.entries()) assert.deepEqual(await seen(world, path, accounts[i]), shown.disabled)
+})
+
+test('many volumes follow some at a time, and a key that changes its mind in between has the last word', async () => {
+  await using world = await makeWorld()
+  const count = 2 * followedAtOnceMax + 1
+  for (let i = 0; i < count; i++) await world.call('POST', '/v1/volumes', { body: volumeBody() })
+  await world.pass()
+  const statuses = async () => {
+    const rows = await world.database.reads.selectFrom('vpc_volume').select('key_standing').execute()
+    return Map.groupBy(rows, (row) => row.key_standing)
+  }
+  world.kms.put(keyOfA, 'disabled')
+  await followKeys(world.parts)
+  assert.equal((await statuses()).get('disabled')?.length, count)
+  const told = (await world.events()).filter((type) => type === 'vpc.volume.became-unusable')
+  assert.equal(told.length, count, 'one event for each')
+
+  let asked = 0
+  const seenBetween: number[] = []
+  const kms = {
+    ...world.parts.kms,
+    standings: async (requests: Parameters<World['parts']['kms']['standings']>[0]) => {
+      seenBetween.push((await statuses()).get('deleted')?.length ?? 0)
+      // Deleted as the pass begins, and restored before it has come to its end.
+      world.kms.put(keyOfA, asked++ === 0 ? 'deleted' : 'usable')
+      return await world.parts.kms.standings(requests)
+    },
+  }
+  await followKeys({ ...world.parts, kms })
+  assert.equal(seenBetween[1], followedAtOnceMax, 'no more than these in one transaction')
+  assert.equal((await statuses()).get('usable')?.length, count)
 })

@@ -3,7 +3,8 @@
 // plane does not wait for this: disks lose their lease on the data key at the source. This is what readers of the API
 // see.
 
-import { vpcSweepPage } from '#base/limits.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { followedAtOnceMax, vpcSweepPage } from '#base/limits.ts'
 import type { Event } from '#events/event.ts'
 import type { KeyStanding } from '#kms/port.ts'
 import type { VpcParts } from './parts.ts'
@@ -45,23 +46,44 @@ async function followTable(parts: VpcParts, table: KeyedTable): Promise<void> {
 const isNoted = ({ standings }: KeyInUse, standing: KeyStanding): boolean =>
   standings.every((noted) => noted === standing)
 
-/** Only a change of what readers see is an event: not of what is on its way out, not from usable to expired. */
+/**
+ * Some of it at a time, each time in a transaction of its own, and requests of others are served in between: an account
+ * may have thousands under one key. A pass that stops between two is woken again and goes on.
+ */
 export async function follow(
   parts: VpcParts,
   key: Pick<KeyInUse, 'accountId' | 'keyCrn'>,
   standing: KeyStanding,
 ): Promise<void> {
-  await parts.database.transaction(async (tx) => {
-    const { accountId, keyCrn } = key
-    const under = { accountId, keyCrn, region: parts.region }
-    for (const table of keyedTables) {
-      for (const { before, now } of await noteStanding(tx, table, under, standing, parts.clock.now())) {
-        const served = !isUnusable(before) && !isUnusable(now)
-        if (isKeyed(now) && !served) await parts.outbox.append(tx, eventOf[table](now))
-      }
-    }
-  })
+  let now = standing
+  while ((await followSome(parts, key, now)) === followedAtOnceMax) {
+    await nextTurn()
+    // It may be another by now, and this is not to be the last to say otherwise.
+    const [report] = await parts.kms.standings([{ keyCrn: key.keyCrn, as: blockStorageOf(key.accountId) }])
+    now = report?.standing ?? now
+  }
 }
+
+/** How many it was. Only a change of what readers see is an event: not of what is on its way out, not from usable to expired. */
+const followSome = (
+  { database, outbox, clock, region }: VpcParts,
+  { accountId, keyCrn }: Pick<KeyInUse, 'accountId' | 'keyCrn'>,
+  standing: KeyStanding,
+): Promise<number> =>
+  database.transaction(async (tx) => {
+    const under = { accountId, keyCrn, region }
+    let left = followedAtOnceMax
+    for (const table of keyedTables) {
+      if (left === 0) break
+      const changes = await noteStanding(tx, table, under, standing, { now: clock.now(), limit: left })
+      for (const { before, now } of changes) {
+        const served = !isUnusable(before) && !isUnusable(now)
+        if (isKeyed(now) && !served) await outbox.append(tx, eventOf[table](now))
+      }
+      left -= changes.length
+    }
+    return followedAtOnceMax - left
+  })
 
 const isUnusable = (noted: Noted): boolean => statusOf(noted) === 'unusable'
 const isKeyed = ({ phase }: Noted): boolean => keyedPhases.some((one) => one === phase)

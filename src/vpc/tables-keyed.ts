@@ -7,7 +7,7 @@ import type { Reads, Tx } from '#store/database.ts'
 import type { VolumePhase } from '#store/schema/vpc.ts'
 import type { SnapshotRow } from './tables-snapshots.ts'
 import type { VolumeRow } from './tables-volumes.ts'
-import { hiddenPhases } from './volume-state.ts'
+import { hiddenPhases, keyStandings } from './volume-state.ts'
 import type { StatusReason } from './volume-state.ts'
 
 interface Rows {
@@ -84,34 +84,40 @@ export interface Noted {
 }
 
 /**
- * Notes the standing on the account's rows under the key; gives those where it was another, as they were and are. Time
- * under an unusable key is nobody's delay: they wait for a disk from here on.
+ * Notes the standing on some of the account's rows under the key, `limit` at the most; gives those, as they were and are,
+ * and nothing when all have it. Time under an unusable key is nobody's delay: they wait for a disk from here on.
  */
 export async function noteStanding(
   tx: Tx,
   table: KeyedTable,
   key: KeyOfAccount & { readonly region: string },
   standing: KeyStanding,
-  now: number,
+  { now, limit }: { readonly now: number; readonly limit: number },
 ): Promise<readonly { readonly before: Noted; readonly now: Noted }[]> {
   const rows = await tx
     .selectFrom(like(table))
-    .select(['account_id as accountId', 'crn', 'phase', 'key_standing as keyStanding'])
-    .where('account_id', '=', key.accountId)
-    .where('key_crn', '=', key.keyCrn)
+    .select(['id', 'account_id as accountId', 'crn', 'phase', 'key_standing as keyStanding'])
     .where('region', '=', key.region)
+    .where('key_crn', '=', key.keyCrn)
+    .where('account_id', '=', key.accountId)
+    // As a list, which the index can look up.
+    .where(
+      'key_standing',
+      'in',
+      keyStandings.filter((other) => other !== standing),
+    )
     .where('phase', 'not in', hiddenPhases)
-    .where('key_standing', '!=', standing)
+    .limit(limit)
     .execute()
   if (rows.length === 0) return []
   await tx
     .updateTable(like(table))
     .set({ key_standing: standing, waiting_since: now })
-    .where('account_id', '=', key.accountId)
-    .where('key_crn', '=', key.keyCrn)
-    .where('region', '=', key.region)
-    .where('phase', 'not in', hiddenPhases)
-    .where('key_standing', '!=', standing)
+    .where(
+      'id',
+      'in',
+      rows.map(({ id }) => id),
+    )
     .execute()
   return rows.map((before) => ({ before, now: { ...before, keyStanding: standing } }))
 }

@@ -22,6 +22,9 @@ const standingOpens = {
   unauthorized: false,
 } as const satisfies Record<KeyStanding, boolean>
 
+// The keys of a complete table.
+export const keyStandings = Object.keys(standingOpens) as readonly KeyStanding[]
+
 /** Standings under which a volume serves; for conditional updates. */
 export const servingStandings = ['usable', 'expired'] as const satisfies readonly KeyStanding[]
 

@@ -53,6 +53,8 @@ export interface Volume extends VolumeTruth {
 
 /** VPC documents gigabytes; its volumes have 2^30 bytes for each. */
 export const bytesPerGb = 2 ** 30
+/** Of bandwidth, in bits, it means powers of ten. */
+const bytesPerMegabit = 1_000_000 / 8
 
 /** Who asks the key manager on behalf of an account's volumes: its block storage service, never its users. */
 export const blockStorageOf = (accountId: string): ServiceSubject => ({
@@ -70,5 +72,7 @@ export function volumeSpec(volume: Volume): VolumeSpec {
     keyCrn: volume.keyCrn,
     wrappedDataKey: volume.wrappedDataKey,
     as: blockStorageOf(volume.accountId),
+    iopsMax: volume.iops,
+    bandwidthBytesPerSecondMax: volume.bandwidthMbps * bytesPerMegabit,
   }
 }

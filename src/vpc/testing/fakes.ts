@@ -146,6 +146,8 @@ export class FakeKms {
 export class FakeDisk {
   readonly images = new Map<string, VolumeSpec>()
   readonly exports = new Map<string, string>()
+  /** What was last said of each attachment's volume. */
+  readonly exported = new Map<string, VolumeSpec>()
   /** What the disk says instead of formatting. */
   refusal: Fault | null = null
 
@@ -169,6 +171,7 @@ export class FakeDisk {
     copyProgress: async () => null,
     addExport: async ({ attachmentId, volume }) => {
       this.exports.set(attachmentId, volume.volumeId)
+      this.exported.set(attachmentId, volume)
     },
     removeExport: async (_volumeId, attachmentId) => {
       this.exports.delete(attachmentId)
