@@ -19,6 +19,8 @@ export function copyVolumes(folder: string, accountId: string, own: number, othe
     crn: "'crn:v1:bluemix:public:is:us-south-1:a/' || v.account_id || '::volume:copy-' || n",
     account_id: "case when n <= $own then v.account_id else printf('%032x', n / 300) end",
     created_at: 'v.created_at + n',
+    // The follower of rotations passes it over: the copies have no registration that it could compare.
+    key_version_id: 'null',
     // As the server finds it for accounts that no policy names: nothing is left to follow.
     key_standing: "case when n <= $own then v.key_standing else 'unauthorized' end",
   }

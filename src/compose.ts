@@ -119,6 +119,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     sealer,
     log,
     iam: iam.port,
+    revocation: config.revocation,
     isMasterKeyInToken,
     audit,
   })
@@ -183,6 +184,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     iam: iam.port,
     kms: kms.port,
     disk: pool.port,
+    revocation: config.revocation,
     resources: resources.port,
   })
 

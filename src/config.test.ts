@@ -21,6 +21,7 @@ test('parseConfig() has a default for everything and stays on loopback', () => {
     nbdPort: 10_809,
     policyPropagationSeconds: 0,
     logLevel: 'info',
+    revocation: 'at-once',
     clock: 'system',
     checkReplies: false,
   })

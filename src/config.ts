@@ -7,6 +7,7 @@ import type { ParseArgsOptionDescriptor } from 'node:util'
 import { Fault } from '#base/fault.ts'
 import { policyPropagationSecondsMax } from '#base/limits.ts'
 import type { LogLevel } from '#base/log.ts'
+import type { Revocation } from '#kms/port.ts'
 import { masterKeySource, oldMasterKeySource, secretVariables } from './config-master-key.ts'
 import type { MasterKeySource } from './config-master-key.ts'
 
@@ -32,6 +33,8 @@ export interface Config {
   /** How long a change of a policy takes to count: 0 but for tests of clients that are to bear it. */
   readonly policyPropagationSeconds: number
   readonly logLevel: LogLevel
+  /** What becomes of volumes in use when their key is disabled. */
+  readonly revocation: Revocation
   /** By which keys expire, rotate and wait. A virtual one is set forward by the operator. */
   readonly clock: 'system' | 'virtual'
   readonly checkReplies: boolean
@@ -102,6 +105,11 @@ export const settings = {
     variable: 'KEYWARD_LOG_LEVEL',
     help: 'trace, debug, info, warn, error, silent (info)',
   },
+  revocation: {
+    type: 'string',
+    variable: 'KEYWARD_REVOCATION',
+    help: 'of volumes in use: at-once, or until-stop (at-once)',
+  },
   clock: { type: 'string', variable: 'KEYWARD_CLOCK', help: 'of keys: system, or virtual for rehearsals (system)' },
   'check-replies': {
     type: 'boolean',
@@ -158,6 +166,7 @@ export function parseConfig(
       policyPropagationSecondsMax,
     ),
     logLevel: logLevel(text('log-level') ?? 'info'),
+    revocation: revocation(text('revocation') ?? 'at-once'),
     clock: clockKind(text('clock') ?? 'system'),
     checkReplies: isTrue(values['check-replies']),
   })
@@ -245,6 +254,11 @@ function isNetwork(text: string): boolean {
 function region(text: string): string {
   if (!/^[a-z]{2}-[a-z]{2,6}$/.test(text)) throw refusal('--region must look like us-south')
   return text
+}
+
+function revocation(text: string): Revocation {
+  if (text === 'at-once' || text === 'until-stop') return text
+  throw refusal('--revocation must be at-once or until-stop')
 }
 
 function clockKind(text: string): Config['clock'] {

@@ -108,6 +108,7 @@ const iam: IamPort = {
   decide: refuse,
   explain: refuse,
   hasAccount: refuse,
+  isDisabled: refuse,
 }
 
 async function start(t: TestContext, dialect: Dialect = 'vpc') {

@@ -26,6 +26,7 @@ import type { Policies } from './policies.ts'
 import { makePolicyRights } from './policy-rights.ts'
 import type { CredentialsPort, IamPort, ListingPort } from './port.ts'
 import { makeServiceCredentials } from './service-credentials.ts'
+import { readAccount } from './tables-accounts.ts'
 
 export interface Iam extends Identities {
   readonly port: IamPort & ListingPort
@@ -63,6 +64,7 @@ export async function makeIam(parts: {
     ...makeListing({ ...parts, permissions, records }),
     authenticate: (token, remoteAddress) => identities.tokens.authenticate(token, remoteAddress),
     hasAccount: (accountId) => identities.accounts.hasAccount(accountId),
+    isDisabled: async (accountId) => (await readAccount(parts.database.reads, accountId))?.state === 'disabled',
   }
   return {
     ...identities,

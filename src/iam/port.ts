@@ -90,6 +90,8 @@ export interface IamPort {
   explain(subject: Subject, action: string, target: Target): Explanation
   /** Whether the account exists. */
   hasAccount(accountId: string): Promise<boolean>
+  /** Whether the operator has disabled it: what runs for it is to stop, by whatever leave it began. */
+  isDisabled(accountId: string): Promise<boolean>
 }
 
 /** Part of a collection: the resources that are among those named, or all of them where none is named. */

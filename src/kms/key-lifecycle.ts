@@ -42,7 +42,7 @@ export function makeKeyLifecycle(parts: {
       await outbox.append(tx, { type: 'kms.key.disabled', ...told(asked, key) })
       await notices.tell(tx, { type: 'disable', key, state: nextState.disable, now })
     })
-    await leases.fenceKey(keyIdOf(grant))
+    await leases.suspendKey(keyIdOf(grant))
   }
 
   async function enable(asked: Asked, id: string): Promise<void> {

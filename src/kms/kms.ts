@@ -41,7 +41,7 @@ import type { Keys } from './keys.ts'
 import { makeLeaseBook } from './lease-book.ts'
 import { makeLeases } from './leases.ts'
 import { makeNotices } from './notices.ts'
-import type { KmsPort, LeaseHolder } from './port.ts'
+import type { KmsPort, LeaseHolder, Revocation } from './port.ts'
 import { makeRegistering } from './registering.ts'
 import type { Registering } from './registering.ts'
 import { makeProviderKeys } from './provider-keys.ts'
@@ -96,6 +96,8 @@ export function makeKms(parts: {
   readonly log: Log
   readonly iam: IamPort
   /** Whether what seals root keys never leaves a PKCS#11 token: the condition for instances of `hs-crypto`. */
+  /** For volumes in use; docs/decisions/0019-revocation.md. */
+  readonly revocation?: Revocation
   readonly isMasterKeyInToken: boolean
   readonly audit: Audit
 }): Kms {
@@ -103,8 +105,9 @@ export function makeKms(parts: {
   const { reads } = database
   const access = makeAccess(reads, iam)
   const standings = makeStandings({ reads, clock, iam })
+  const { revocation = 'at-once' } = parts
   const fencing = makeFencing({ ...parts, clock: parts.realClock })
-  const leases = makeLeases({ ...parts, reads, standings, fencing, book: makeLeaseBook() })
+  const leases = makeLeases({ ...parts, reads, standings, fencing, book: makeLeaseBook(), revocation })
   const notices = makeNotices(parts)
   const within = { ...parts, access, leases, notices }
   const lifecycle = { ...makeKeyLifecycle(within), ...makeKeyDeletion(within), ...makeKeyRotation(within) }

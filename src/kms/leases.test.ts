@@ -106,6 +106,41 @@ test('disable() fences every holder before it answers, and keeps what they sign'
   assert.deepEqual(await world.kms.port.renewLeases('disk-1', ids), [{ leaseId: spared.leaseId, leaseMs }])
 })
 
+test('until-stop: a lease that is out is renewed while its key is disabled or unauthorized, and none is given', async () => {
+  await using world = await makeWorld({ revocation: 'until-stop' })
+  const holder = register(world)
+  const key = await world.rootKey()
+  const volume = await makeVolume(world, 'r006-1', key)
+  const held = await lease(world, holder, volume)
+  const renewed = async () => {
+    world.clock.advance(leaseMs - 1)
+    await world.kms.recheckLeases()
+    return (await world.kms.port.renewLeases('disk-1', [held.leaseId])).length
+  }
+  await world.kms.lifecycle.disable(world.asOwner, key.id)
+  assert.deepEqual(holder.fenced, [])
+  assert.equal(await renewed(), 1)
+  await assert.rejects(lease(world, holder, volume))
+  assert.equal(await renewed(), 1)
+  world.iam.revoke(blockStorage)
+  assert.equal(await renewed(), 1)
+  await assert.rejects(lease(world, holder, volume))
+  // Whoever holds it has given it back, as when a machine stops.
+  await world.kms.port.releaseLeases('disk-1', [held.leaseId])
+  assert.equal(await renewed(), 0)
+})
+
+test('until-stop: a key that is deleted ends what is out, authorized or not', async () => {
+  await using world = await makeWorld({ revocation: 'until-stop' })
+  const holder = register(world)
+  const key = await world.rootKey()
+  const held = await lease(world, holder, await makeVolume(world, 'r006-1', key))
+  world.iam.revoke(blockStorage)
+  await world.kms.lifecycle.remove(world.asOwner, key.id, true)
+  assert.deepEqual(holder.fenced, [[held.leaseId]])
+  assert.deepEqual(await world.kms.port.renewLeases('disk-1', [held.leaseId]), [])
+})
+
 test('after disable or delete no lease is to be had', async () => {
   await using world = await makeWorld()
   const holder = register(world)

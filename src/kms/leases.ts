@@ -21,12 +21,14 @@ import { authorizeNamed, locate, parseKeyName } from './key-name.ts'
 import { openWrapped } from './key-use.ts'
 import { readKey } from './keys.ts'
 import type { BookedLease, LeaseBook } from './lease-book.ts'
-import type { KmsPort, Lease, LeasedDataKey, LeaseRequest } from './port.ts'
+import type { KmsPort, Lease, LeasedDataKey, LeaseRequest, Revocation } from './port.ts'
 import { dataKeyAad, isOwn } from './resource.ts'
 import type { Standings } from './standings.ts'
 import { selectRegistration } from './tables-registration.ts'
 
 export interface Leases extends Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'> {
+  /** The key was disabled: nothing is opened under it any more, and what is open ends unless it may run on. */
+  suspendKey(keyId: string): Promise<void>
   /** Ends every lease under the key. Resolves when the holders have answered, or have not in time. */
   fenceKey(keyId: string): Promise<void>
   /** Ends the leases of one resource under the key, when it is no longer registered. */
@@ -46,8 +48,9 @@ export function makeLeases(parts: {
   readonly standings: Standings
   readonly fencing: Fencing
   readonly book: LeaseBook
+  readonly revocation: Revocation
 }): Leases {
-  const { reads, clock, random, sealer, iam, standings, fencing, book } = parts
+  const { reads, clock, random, sealer, iam, standings, fencing, book, revocation } = parts
 
   async function leaseDataKey(holderId: string, request: LeaseRequest): Promise<LeasedDataKey> {
     requireHolder(holderId)
@@ -119,11 +122,18 @@ export function makeLeases(parts: {
     const lost = await Promise.all(
       [...groups.values()].map(async (group) => {
         const [first] = group
-        const kept = !first || (await standings.mayLease(first.name, first.as))
+        const kept = !first || (await mayKeep(first))
         return kept ? [] : group.map((lease) => lease.id)
       }),
     )
     return new Set(lost.flat())
+  }
+
+  /** A lease that may run on was given by right: it ends with its key, with either account, or when it is given back. */
+  async function mayKeep({ name, located, as }: BookedLease): Promise<boolean> {
+    if (await standings.mayLease(name, as)) return true
+    if (revocation === 'at-once' || !located || (await standings.isEnded(name))) return false
+    return !(await iam.isDisabled(located.accountId)) && !(await iam.isDisabled(as.accountId))
   }
 
   const end = (ids: ReadonlySet<string>): Promise<void> => fencing.fence(book.take((lease) => ids.has(lease.id)))
@@ -140,6 +150,8 @@ export function makeLeases(parts: {
     renewLeases,
     releaseLeases,
     recheck,
+    suspendKey: (keyId) =>
+      fencing.fence(book.take((lease) => lease.name.keyId === keyId && (revocation === 'at-once' || !lease.given))),
     fenceKey: (keyId) => fencing.fence(book.take((lease) => lease.name.keyId === keyId)),
     fenceResource: (keyId, resourceCrn) =>
       fencing.fence(book.take((lease) => lease.name.keyId === keyId && lease.resourceCrn === resourceCrn)),

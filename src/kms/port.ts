@@ -8,6 +8,12 @@ import type { KmsServiceName } from './service-name.ts'
 /** Why a key can or cannot be used by the one who asks. Deleted includes purged; the reason is what its resources show. */
 export type KeyStanding = 'usable' | 'disabled' | 'expired' | 'deleted' | 'unauthorized'
 
+/**
+ * What becomes of volumes in use when their key is disabled or their authorization taken away: they stop at once, or run on
+ * until their machine stops or gives them back. A deleted key stops them in either case.
+ */
+export type Revocation = 'at-once' | 'until-stop'
+
 export interface KeyReport {
   /** The full name of the key, also where the short form was asked for. */
   readonly keyCrn: string

@@ -19,6 +19,8 @@ export interface Standings {
   reports(requests: readonly { keyCrn: string; as: ServiceSubject }[]): Promise<readonly KeyReport[]>
   /** Whether a data key under the named key may be held open, as the policies and the key are now. */
   mayLease(name: KeyName, as: ServiceSubject): Promise<boolean>
+  /** Whether the key is destroyed or was never there: whoever has been let in asks no more than that. */
+  isEnded(name: KeyName): Promise<boolean>
 }
 
 export function makeStandings(parts: {
@@ -55,6 +57,10 @@ export function makeStandings(parts: {
       // Located anew: a key that was moved to another ring is under other policies.
       const state = await stateFor(name, await locate(reads, name), as)
       return state !== 'unauthorized' && isAllowed('lease', state)
+    },
+    async isEnded(name) {
+      const key = await selectKeyOfAnyone(reads, name.keyId, clock.now())
+      return !key || key.state === 'destroyed'
     },
   }
 }

@@ -4,16 +4,19 @@
 // see.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { VolumeId } from '#base/id.ts'
 import { followedAtOnceMax, vpcSweepPage } from '#base/limits.ts'
 import type { Event } from '#events/event.ts'
 import type { KeyStanding } from '#kms/port.ts'
 import type { VpcParts } from './parts.ts'
+import { shownStatus } from './run-on.ts'
 import { snapshotEvent } from './snapshot-event.ts'
+import { attachmentsOf } from './tables-attachments.ts'
 import { keysInUse, noteStanding } from './tables-keyed.ts'
 import type { KeyedTable, KeyInUse, Noted } from './tables-keyed.ts'
 import { blockStorageOf } from './volume.ts'
 import { statusEvent } from './volume-event.ts'
-import { keyedPhases, statusOf } from './volume-state.ts'
+import { keyedPhases } from './volume-state.ts'
 
 const eventOf = {
   vpc_volume: statusEvent,
@@ -66,7 +69,7 @@ export async function follow(
 
 /** How many it was. Only a change of what readers see is an event: not of what is on its way out, not from usable to expired. */
 const followSome = (
-  { database, outbox, clock, region }: VpcParts,
+  { database, outbox, clock, region, revocation }: VpcParts,
   { accountId, keyCrn }: Pick<KeyInUse, 'accountId' | 'keyCrn'>,
   standing: KeyStanding,
 ): Promise<number> =>
@@ -76,14 +79,17 @@ const followSome = (
     for (const table of keyedTables) {
       if (left === 0) break
       const changes = await noteStanding(tx, table, under, standing, { now: clock.now(), limit: left })
+      // A snapshot is attached to nothing.
+      const volumes = table === 'vpc_volume' ? changes.map(({ now }) => ({ id: now.id as VolumeId })) : []
+      const attachments = await attachmentsOf(tx, volumes)
       for (const { before, now } of changes) {
-        const served = !isUnusable(before) && !isUnusable(now)
-        if (isKeyed(now) && !served) await outbox.append(tx, eventOf[table](now))
+        const isUnusable = (noted: Noted): boolean =>
+          shownStatus({ revocation }, noted, attachments.get(noted.id as VolumeId)) === 'unusable'
+        if (isKeyed(now) && (isUnusable(before) || isUnusable(now))) await outbox.append(tx, eventOf[table](now))
       }
       left -= changes.length
     }
     return followedAtOnceMax - left
   })
 
-const isUnusable = (noted: Noted): boolean => statusOf(noted) === 'unusable'
 const isKeyed = ({ phase }: Noted): boolean => keyedPhases.some((one) => one === phase)

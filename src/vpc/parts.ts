@@ -7,7 +7,7 @@ import type { Random } from '#base/random.ts'
 import type { DiskPort } from '#disk/port.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { IamPort, ListingPort } from '#iam/port.ts'
-import type { KmsPort } from '#kms/port.ts'
+import type { KmsPort, Revocation } from '#kms/port.ts'
 import type { ResourcesPort } from '#resources/port.ts'
 import type { Database } from '#store/database.ts'
 
@@ -23,6 +23,7 @@ export interface VpcParts {
   readonly kms: KmsPort
   readonly disk: DiskPort
   readonly resources: ResourcesPort
+  readonly revocation: Revocation
   /**
    * Since when this process has been at work: a request that began before it is nobody's any more. (With several replicas
    * a request will have to say whose it is.)

@@ -7,6 +7,7 @@ import { releaseInterfaces } from './discard.ts'
 import { forEach } from './each.ts'
 import type { AttachmentView, Instance } from './instance.ts'
 import type { VpcParts } from './parts.ts'
+import { endUse } from './run-on.ts'
 import { attachmentsOfInstance, attachmentsToServe, isToBeServed, removeAttachment } from './tables-attachments.ts'
 import type { AttachmentWork } from './tables-attachments.ts'
 import { becomeAttached, reconcileInstances } from './reconcile-instances.ts'
@@ -53,7 +54,9 @@ export async function withdrawIfEnded(parts: VpcParts, attachment: AttachmentVie
 export async function finishDetach(parts: VpcParts, attachment: AttachmentView): Promise<void> {
   await parts.disk.removeExport(attachment.volumeId, attachment.id)
   await parts.database.transaction(async (tx) => {
-    if (!(await removeAttachment(tx, attachment.id))) return
+    const ended = (await attachmentsOfInstance(tx, attachment.instanceId)).find(({ id }) => id === attachment.id)
+    if (!ended || !(await removeAttachment(tx, attachment.id))) return
+    if (ended.instance.status !== 'stopped') await endUse(parts, tx, ended)
     const { accountId, id, instance, volume } = attachment
     const facts = { accountId, attachmentId: id, instanceCrn: instance.crn, volumeCrn: volume.crn }
     await parts.outbox.append(tx, { type: 'vpc.attachment.deleted', ...facts })

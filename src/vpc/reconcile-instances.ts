@@ -6,6 +6,7 @@ import { forEach } from './each.ts'
 import type { AttachmentView, Instance } from './instance.ts'
 import { startReasons } from './instance-state.ts'
 import type { VpcParts } from './parts.ts'
+import { endUse } from './run-on.ts'
 import { attachmentsOfInstance, instancesOfDeletedKeys, markAttached } from './tables-attachments.ts'
 import { instancesInTransition, moveInstance } from './tables-instances.ts'
 import { readVolumeForWork } from './tables-work.ts'
@@ -80,6 +81,7 @@ async function arrive(parts: VpcParts, instance: Instance, to: 'running' | 'stop
   const { id, status, accountId, crn: instanceCrn } = instance
   await parts.database.transaction(async (tx) => {
     if (!(await moveInstance(tx, id, status, to))) return
+    if (to === 'stopped') for (const ended of await attachmentsOfInstance(tx, id)) await endUse(parts, tx, ended)
     if (to !== 'failed') return await parts.outbox.append(tx, { type: arrived[to], accountId, instanceCrn })
     const reason = startReasons.failed.code
     await parts.outbox.append(tx, { type: 'vpc.instance.failed', accountId, instanceCrn, reason })

@@ -77,6 +77,7 @@ export async function keysInUse(
 }
 
 export interface Noted {
+  readonly id: VolumeId | SnapshotId
   readonly accountId: string
   readonly crn: string
   readonly phase: VolumePhase

@@ -9,7 +9,8 @@ import { deletedReference, encryptionOf, snapshotReference, volumeHref } from '.
 import { zoneReference } from './regions.ts'
 import type { SourceSnapshot, Volume } from './volume.ts'
 import { findProfile } from './volume-profiles.ts'
-import { attachmentStateOf, healthOf, keyReason, statusOf } from './volume-state.ts'
+import { attachmentStateOf, healthOf, keyReason } from './volume-state.ts'
+import type { VolumeStatus } from './volume-state.ts'
 
 /** What a volume shows that lies elsewhere. */
 export interface Surroundings {
@@ -21,6 +22,8 @@ export interface Surroundings {
   readonly sourceName: string | undefined
   /** While it is being restored: how much of it is there. */
   readonly percent: number | null
+  /** As readers see it: run-on.ts. */
+  readonly status: VolumeStatus
 }
 
 export const profileReference = (base: string, name: string) => ({ href: `${base}/v1/volume/profiles/${name}`, name })
@@ -32,9 +35,8 @@ export const profileReference = (base: string, name: string) => ({ href: `${base
 export const volumeEtag = (volume: Volume): string => `W/"${volume.revision}-${volume.id.slice(-12)}"`
 
 export function volumeView(base: string, volume: Volume, around: Surroundings) {
-  const { attachment } = around
+  const { attachment, status } = around
   const profile = findProfile(volume.profile)
-  const status = statusOf(volume)
   return {
     active: attachment?.instance.status === 'running',
     ...(volume.allowedUse && { allowed_use: { ...volume.allowedUse } }),
@@ -69,7 +71,7 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
  * VPC API, `health_reasons`: `initializing_from_snapshot` while a volume is being restored. Here that is before anybody may
  * use it, since a volume serves whole or not at all; the message says how far it is.
  */
-function healthOfVolume(volume: Volume, status: ReturnType<typeof statusOf>, percent: number | null) {
+function healthOfVolume(volume: Volume, status: VolumeStatus, percent: number | null) {
   if (status !== 'pending' || !volume.source) return { health_reasons: [], health_state: healthOf(status) }
   const message = `the volume is being restored from its snapshot: ${percent ?? 0} percent are there`
   return { health_reasons: [{ code: 'initializing_from_snapshot', message }], health_state: 'degraded' as const }
@@ -85,7 +87,7 @@ function sourceReference(base: string, volume: Volume, source: SourceSnapshot, p
   return present === undefined ? { ...reference, ...deletedReference } : reference
 }
 
-function statusReasons(volume: Volume, status: ReturnType<typeof statusOf>) {
+function statusReasons(volume: Volume, status: VolumeStatus) {
   if (status === 'failed') return volume.failure ? [{ ...volume.failure }] : []
   const reason = status === 'unusable' ? keyReason(volume.keyStanding) : null
   return reason ? [{ ...reason }] : []

@@ -39,6 +39,15 @@ export function statusOf({ phase, keyStanding }: VolumeTruth): VolumeStatus {
   return livesOnKey(phase) && !standingOpens[keyStanding] ? 'unusable' : statusOfPhase[phase]
 }
 
+/**
+ * Where volumes in use run on until they are stopped (docs/decisions/0019-revocation.md), these standings change nothing
+ * about them before that; VPC docs, "Managing data encryption", the table of key states.
+ */
+const sparing: ReadonlySet<KeyStanding> = new Set(['disabled', 'unauthorized'])
+
+export const statusInUse = (truth: VolumeTruth): VolumeStatus =>
+  sparing.has(truth.keyStanding) ? statusOfPhase[truth.phase] : statusOf(truth)
+
 /** Phases in which the key's standing decides what becomes of a volume; in the others that is settled. */
 export const keyedPhases = ['keyed', 'formatted', 'updating'] as const satisfies readonly VolumePhase[]
 

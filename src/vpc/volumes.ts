@@ -16,6 +16,7 @@ import { percentCopied } from './restore.ts'
 import { planSource } from './restore-source.ts'
 import { isVolumeBusy } from './snapshot-create.ts'
 import { busy as busyNow } from './snapshot-faults.ts'
+import { shownStatus } from './run-on.ts'
 import { attachmentsOf } from './tables-attachments.ts'
 import { busyVolumes, snapshotNames } from './tables-snapshots.ts'
 import {
@@ -56,15 +57,17 @@ export function makeVolumes(parts: VpcParts) {
     const sources = volumes.flatMap(({ source }) => source?.id ?? [])
     const sourceNames = await snapshotNames(reads, context.caller.accountId, sources)
     return await Promise.all(
-      volumes.map(async (volume) =>
-        volumeView(context.baseUrl, volume, {
+      volumes.map(async (volume) => {
+        const attachment = attachments.get(volume.id)
+        return volumeView(context.baseUrl, volume, {
           groupNames: names,
-          attachment: attachments.get(volume.id),
+          attachment,
+          status: shownStatus(parts, volume, attachment),
           isBusy: busy.has(volume.id),
           sourceName: volume.source ? sourceNames.get(volume.source.id) : undefined,
           percent: volume.source && volume.phase === 'keyed' ? await percentCopied(parts, volume.id) : null,
-        }),
-      ),
+        })
+      }),
     )
   }
 

@@ -166,6 +166,7 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'kms.key.rotated',
       'kms.key.sync-requested',
       'iam.policy.created',
+      'iam.account.enabled',
       'vpc.volume.created',
       'vpc.snapshot.created',
     ],

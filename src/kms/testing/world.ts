@@ -27,7 +27,7 @@ import { kmsAuditEvents } from '../audit-events.ts'
 import { makeKms } from '../kms.ts'
 import type { Kms } from '../kms.ts'
 import type { NewKey } from '../key-request.ts'
-import type { FenceAck, LeaseHolder } from '../port.ts'
+import type { FenceAck, LeaseHolder, Revocation } from '../port.ts'
 
 export const accountA = 'a'.repeat(32)
 export const accountB = 'b'.repeat(32)
@@ -150,6 +150,7 @@ export function makeTestIam(): TestIam {
       account: target.accountId,
     }),
     hasAccount: async () => true,
+    isDisabled: async () => false,
   }
   return iam
 }
@@ -249,7 +250,7 @@ export const fails = (code: FaultCode, reason?: string) => (error: unknown) => {
 }
 
 /** Account A with one instance, whose owner may do everything and whose keys block storage of account B may use. */
-export async function makeWorld(): Promise<World> {
+export async function makeWorld({ revocation = 'at-once' }: { revocation?: Revocation } = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'kms-'))
   const path = join(folder, 'kms.db')
   const database = await openSqlite(path)
@@ -279,6 +280,7 @@ export async function makeWorld(): Promise<World> {
     sealer,
     log,
     iam,
+    revocation,
     isMasterKeyInToken: false,
     audit,
   })

@@ -163,6 +163,7 @@ function makeFakeIam(denies: (subject: Subject, action: string, target: Target) 
       permits(subject, action, target) ? { permitted: true, policyId: 'policy' } : { permitted: false },
     explain,
     hasAccount: async () => true,
+    isDisabled: async () => false,
   }
 }
 

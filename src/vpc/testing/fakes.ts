@@ -46,6 +46,7 @@ export class FakeIam {
       this.permits(subject, action, target) ? { permitted: true, policyId: 'policy' } : { permitted: false },
     explain: (_subject, action, target) => ({ action, subject: {}, resource: {}, account: target.accountId }),
     hasAccount: async () => true,
+    isDisabled: async () => false,
     scope: async (subject, action, collection) =>
       this.hasNoPolicy || this.permits(subject, action, collection)
         ? { of: 'whole', grant: await this.port.authorize(subject, action, collection) }

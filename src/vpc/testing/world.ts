@@ -59,6 +59,7 @@ export async function makeWorld() {
       faults,
     ),
     resources: fakeResources,
+    revocation: 'at-once',
     startedAt: 0,
   }
   const vpc = makeVpc(parts)
