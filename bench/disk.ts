@@ -6,12 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { machine, writeSection } from './page.ts'
 import { say, startServers } from './servers.ts'
 import type { Server } from './servers.ts'
 import { renderTable } from './table.ts'
 import type { Sample } from './table.ts'
 import { fill, rampSeconds, workloads } from './workloads.ts'
-import { machine, writeInto } from './written.ts'
 
 const { values } = parseArgs({
   options: {
@@ -57,7 +57,7 @@ try {
   const table = renderTable(chosen, samples)
   const text = `${machine()}; ${rounds} rounds of ${seconds} s.\n\n${table}\n\nResident after the run: ${resident.join(', ')}.`
   process.stdout.write(`${text}\n`)
-  if (values.write) writeInto('bench:disk', text)
+  if (values.write) writeSection('bench:disk', text)
 } finally {
   for (const server of servers) await server.close()
   rmSync(folder, { recursive: true, force: true })

@@ -13,7 +13,7 @@ import { authorization, makeRootKey, makeVolume, volumeBody, volumeIs } from '..
 import { copyVolumes, databasePath } from './vpc-rows.ts'
 import { startControlPlane } from './vpc-server.ts'
 import type { Running } from './vpc-server.ts'
-import { machine, writeInto } from './written.ts'
+import { machine, writeSection } from './page.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -188,4 +188,4 @@ for (const { name, figures, run } of measurements) {
     process.stdout.write(`${line}\n`)
   }
 }
-if (options.write) writeInto('bench:vpc', `${machine()}; ${options.rounds} rounds.\n\n${lines.join('\n')}`)
+if (options.write) writeSection('bench:vpc', `${machine()}; ${options.rounds} rounds.\n\n${lines.join('\n')}`)

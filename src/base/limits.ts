@@ -197,6 +197,8 @@ export const registrationDescriptionLengthMax = 500
 export const registrationMetadataLengthMax = 4000
 /** Resources that a notice to a service remembers by name; beyond it only their number. */
 export const noticeResourcesMax = 100
+/** Data keys re-wrapped in one transaction: a commit costs what a hundred do, and some 10 ms hold nobody up. */
+export const rewrapBatchMax = 100
 /** Open data keys that one disk process may hold; each is an open volume, and a process runs out of files before. */
 export const leasesPerHolderMax = 10_000
 /** Key Protect, "Wrapping keys": each string of additional authenticated data has at most 255 characters. */
@@ -267,9 +269,8 @@ export const volumeRequestMsMax = 2 * httpRequestTimeoutMs
 export const volumePendingMsMax = 10 * minute
 /** Volumes and exports that one pass works on at a time: disk processes format in parallel, memory is bounded. */
 export const vpcWorkParallelMax = 8
-/** Volumes whose data keys are re-wrapped without a pause, and the pause: some 200 a second, so that requests go between. */
-export const rewrapBatch = 20
-export const rewrapPauseMs = 100
+/** Between two batches of volumes whose data keys are re-wrapped: requests go between, and a rotation takes no whole core. */
+export const rewrapPauseMs = 20
 /** Keys asked about, and registrations read, in one call to the key manager. */
 export const vpcSweepPage = 200
 /** Volumes that take a new standing of their key in one transaction: others wait for it some ten milliseconds. */

@@ -126,6 +126,13 @@ export type Event =
   | (Base & { type: 'kms.registration.created'; keyCrn: string; resourceCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.registration.updated'; keyCrn: string; resourceCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.registration.deleted'; keyCrn: string; resourceCrn: string })
+  /** One service brought them to the version that a rotation made, together. */
+  | (Base & {
+      type: 'kms.registrations.followed'
+      keyCrn: string
+      resourceCrns: readonly string[]
+      keyVersionId: string
+    })
   | (Base & {
       type: 'kms.lease.fenced'
       keyCrn: string

@@ -13,7 +13,7 @@ export const kmsAuditEvents: EventDescriber = {
   endOf(event, draft) {
     if (!event.type.startsWith('kms.') || event.type.startsWith('kms.lifecycle.failed')) return null
     // A forced deletion takes registrations away first; what was asked for is the deletion.
-    const isRegistration = event.type.startsWith('kms.registration.')
+    const isRegistration = /^kms\.registrations?\./.test(event.type)
     if (isRegistration !== draft.action.includes('.registrations.')) return null
     const target = { ...draft.target, ...('keyCrn' in event && { id: event.keyCrn }) }
     return { target, ending: { status: draft.status, responseData: dataOf(event) } }
@@ -50,6 +50,7 @@ const ownActions: Readonly<Partial<Record<Event['type'], string>>> = {
 const dataOf = (event: Event): AuditData => ({
   ...('keyCrn' in event && { keyId: keyNameOf(event.keyCrn)?.keyId }),
   ...('keyVersionId' in event && { keyVersionId: event.keyVersionId }),
+  ...('resourceCrns' in event && { resourceCRNs: event.resourceCrns }),
   ...('resourceCrn' in event && event.resourceCrn !== undefined && { resourceCRN: event.resourceCrn }),
   ...detailsOf(event),
 })

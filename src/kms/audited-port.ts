@@ -9,14 +9,41 @@ import type { Audit, Draft } from '#events/audit.ts'
 import type { ServiceSubject } from '#iam/port.ts'
 import { failed, initiatorTypes, typeUriOf } from './audit.ts'
 import { keyNameOf } from './key-name.ts'
-import type { KmsPort } from './port.ts'
+import type { KmsPort, RewrapRequest, WrappedDataKey } from './port.ts'
 import { serviceIamId } from './resource.ts'
 
 interface Use {
   readonly keyCrn: string
-  readonly resourceCrn: string
   readonly as: ServiceSubject
+  /** Of one resource, or of several. */
+  readonly resourceCrn?: string
+  readonly resourceCrns?: readonly string[]
 }
+
+const resourcesOf = ({ resourceCrn, resourceCrns }: Use): AuditData => ({
+  ...(resourceCrn !== undefined && { resourceCRN: resourceCrn }),
+  ...(resourceCrns !== undefined && { resourceCRNs: resourceCrns }),
+})
+
+const manyUses = ({ keyCrn, as, held }: RewrapRequest): Use => ({
+  keyCrn,
+  as,
+  resourceCrns: held.map(({ resourceCrn }) => resourceCrn),
+})
+
+/** Where nothing had to be written, and of those that were refused: why. */
+const rewrapData =
+  ({ held }: RewrapRequest) =>
+  (results: readonly (WrappedDataKey | Fault)[]): AuditData => {
+    const refused = results.flatMap((result, i) =>
+      result instanceof Fault ? [{ resourceCRN: held[i]?.resourceCrn, reason: result.message }] : [],
+    )
+    const done = results.find((result) => !(result instanceof Fault))
+    return {
+      ...(done && !(done instanceof Fault) && { rewrappedKeyVersionId: done.keyVersionId }),
+      ...(refused.length > 0 && { refused }),
+    }
+  }
 
 export function auditedPort(port: KmsPort, audit: Audit, random: Random): KmsPort {
   function watch<T>(verb: string, use: Use, serve: () => Promise<T>, dataOf: (result: T) => AuditData): Promise<T> {
@@ -24,7 +51,7 @@ export function auditedPort(port: KmsPort, audit: Audit, random: Random): KmsPor
     return audit.watch({
       draft: () => draft,
       serve,
-      endOf: (result) => ({ status: draft.status, responseData: { ...dataOf(result), resourceCRN: use.resourceCrn } }),
+      endOf: (result) => ({ status: draft.status, responseData: { ...dataOf(result), ...resourcesOf(use) } }),
       failureOf: (error) => failed(statusOf(error), error),
     })
   }
@@ -44,18 +71,13 @@ export function auditedPort(port: KmsPort, audit: Audit, random: Random): KmsPor
           ),
         ({ keyVersionId }) => ({ keyVersionId }),
       ),
-    rewrapDataKey: (request) =>
+    // One call, one record of each kind, which name all its resources.
+    rewrapDataKeys: (request) =>
       watch(
         'secrets.rewrap',
-        request,
-        () =>
-          watch(
-            'registrations.write',
-            request,
-            () => port.rewrapDataKey(request),
-            ({ keyVersionId }) => ({ keyVersionId }),
-          ),
-        ({ keyVersionId }) => ({ rewrappedKeyVersionId: keyVersionId }),
+        manyUses(request),
+        () => watch('registrations.write', manyUses(request), () => port.rewrapDataKeys(request), rewrapData(request)),
+        rewrapData(request),
       ),
     leaseDataKey: (holderId, request) =>
       watch(
@@ -74,7 +96,8 @@ export function auditedPort(port: KmsPort, audit: Audit, random: Random): KmsPor
   }
 }
 
-function draftOf(verb: string, { keyCrn, resourceCrn, as }: Use, correlationId: string): Draft {
+function draftOf(verb: string, use: Use, correlationId: string): Draft {
+  const { keyCrn, as } = use
   const name = keyNameOf(keyCrn)
   const action = `${name?.serviceName ?? 'kms'}.${verb}`
   const target = { id: keyCrn, typeURI: typeUriOf(action) }
@@ -91,7 +114,7 @@ function draftOf(verb: string, { keyCrn, resourceCrn, as }: Use, correlationId: 
     // The service named the key in full: there is nothing to hide from it.
     targetForStrangers: target,
     correlationId,
-    requestData: { resourceCRN: resourceCrn },
+    requestData: resourcesOf(use),
     // As the documented operations answer.
     status: { 'registrations.create': 201, 'registrations.delete': 204 }[verb] ?? 200,
   }

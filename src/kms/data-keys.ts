@@ -1,5 +1,5 @@
 // Data keys for resources of other services: made, wrapped and registered in one step, so that no wrapped key exists
-// without its registration. Opening them is leases.ts.
+// without its registration. Opening them is leases.ts, bringing them to a new version rewrapping.ts.
 
 import { assert } from '#base/assert.ts'
 import type { Clock } from '#base/clock.ts'
@@ -9,28 +9,19 @@ import type { Sealer } from '#base/sealer.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { wrapKey } from '#crypto/wrapped-key.ts'
 import type { Outbox } from '#events/outbox.ts'
-import type { Grant, IamPort, ServiceSubject } from '#iam/port.ts'
+import type { IamPort, ServiceSubject } from '#iam/port.ts'
 import type { Database, Tx } from '#store/database.ts'
 import { crnOf, keyCrn, keyNotFound, requireRootKey, requireState } from './key.ts'
-import type { Key } from './key.ts'
 import { openVersion } from './key-material.ts'
-import { authorizeNamed, keyNameOf, locate, parseKeyName, targetOf } from './key-name.ts'
-import { openWrapped } from './key-use.ts'
-import { isAllowed } from './key-state.ts'
+import { authorizeNamed, locate, parseKeyName } from './key-name.ts'
 import { readKey } from './keys.ts'
 import type { Leases } from './leases.ts'
-import type { HeldDataKey, KmsPort, WrappedDataKey } from './port.ts'
+import type { KmsPort, WrappedDataKey } from './port.ts'
 import { announceConvergence } from './rotation-progress.ts'
 import { dataKeyAad, isOwn, registeredByAnother, requireOwnResource, serviceIamId } from './resource.ts'
-import { actionOf } from './service-name.ts'
 import { selectVersion } from './tables-version.ts'
 import { selectRegistration, upsertRegistration } from './tables-registration.ts'
-import {
-  deleteOwnRegistration,
-  selectKeyOfAnyone,
-  selectRegistrationsOfService,
-  selectVersionOfRegistration,
-} from './tables-service.ts'
+import { deleteOwnRegistration, selectKeyOfAnyone, selectRegistrationsOfService } from './tables-service.ts'
 
 export interface KeyUser {
   readonly keyCrn: string
@@ -38,7 +29,7 @@ export interface KeyUser {
   readonly as: ServiceSubject
 }
 
-export type DataKeys = Pick<KmsPort, 'createDataKey' | 'rewrapDataKey' | 'lagging' | 'unregister' | 'registrationsOf'>
+export type DataKeys = Pick<KmsPort, 'createDataKey' | 'unregister' | 'registrationsOf'>
 
 export function makeDataKeys(parts: {
   readonly database: Database
@@ -70,82 +61,22 @@ export function makeDataKeys(parts: {
       const before = await selectRegistration(tx, grant, resourceCrn)
       if (before && !isOwn(before, as)) throw registeredByAnother(resourceCrn)
 
-      const wrapped = await wrapNewest(tx, grant, key, dataKey, resourceCrn)
+      const version = await selectVersion(tx, grant, versionId)
+      assert(version, 'versions stay as long as their key')
+      using rootKey = openVersion(sealer, version)
+      const aad = dataKeyAad(resourceCrn)
+      const wrapped = dataKey.use((bytes) =>
+        wrapKey({ plaintext: bytes, rootKey, keyId: key.id, versionId, aad, random }),
+      )
       const facts = { accountId: located.accountId, initiatorId: serviceIamId(as), keyCrn: crnOf(key), resourceCrn }
       if (before?.keyVersionId !== versionId) {
-        await upsertRegistration(tx, leave, { resourceCrn, keyVersionId: versionId, by: as, now })
+        await upsertRegistration(tx, leave, before, { resourceCrn, keyVersionId: versionId, by: as, now })
         const type = before ? 'kms.registration.updated' : 'kms.registration.created'
         await outbox.append(tx, { type, ...facts, keyVersionId: versionId })
         if (before) await announceConvergence(tx, outbox, key, facts)
       }
       return { keyCrn: facts.keyCrn, keyVersionId: versionId, wrapped }
     })
-  }
-
-  async function wrapNewest(
-    tx: Tx,
-    grant: Grant<'kms.secrets.wrap' | 'kms.secrets.rewrap'>,
-    key: Key,
-    dataKey: SecretBytes,
-    resourceCrn: string,
-  ): Promise<Uint8Array> {
-    const versionId = key.newestVersion.id
-    const version = await selectVersion(tx, grant, versionId)
-    assert(version, 'versions stay as long as their key')
-    using rootKey = openVersion(sealer, version)
-    const aad = dataKeyAad(resourceCrn)
-    return dataKey.use((bytes) => wrapKey({ plaintext: bytes, rootKey, keyId: key.id, versionId, aad, random }))
-  }
-
-  /** What does not open under the key moves no registration: the bytes are the proof that the resource is protected. */
-  async function rewrapDataKey(request: KeyUser & { readonly wrapped: Uint8Array }): Promise<WrappedDataKey> {
-    const { keyCrn: wanted, resourceCrn, wrapped, as } = request
-    const name = parseKeyName(wanted)
-    requireOwnResource(resourceCrn, as)
-    const located = await locate(database.reads, name)
-    const grant = await authorizeNamed(iam, { as, action: 'kms.secrets.rewrap', name, located })
-    const leave = await authorizeNamed(iam, { as, action: 'kms.registrations.write', name, located })
-    if (!located) throw keyNotFound(name.keyId)
-    return await database.transaction(async (tx) => {
-      const now = clock.now()
-      const key = await readKey(tx, grant, now)
-      requireState(key, 'rewrap')
-      requireRootKey(key)
-      const versionId = key.newestVersion.id
-      const before = await selectRegistration(tx, grant, resourceCrn)
-      if (before && !isOwn(before, as)) throw registeredByAnother(resourceCrn)
-      const opened = await openWrapped({ reads: tx, sealer, grant, wrapped, aad: dataKeyAad(resourceCrn) })
-      using dataKey = opened.plaintext
-      const rewrapped =
-        opened.versionId === versionId ? wrapped : await wrapNewest(tx, grant, key, dataKey, resourceCrn)
-      const facts = { accountId: located.accountId, initiatorId: serviceIamId(as), keyCrn: crnOf(key), resourceCrn }
-      if (before?.keyVersionId !== versionId) {
-        await upsertRegistration(tx, leave, { resourceCrn, keyVersionId: versionId, by: as, now })
-        const type = before ? 'kms.registration.updated' : 'kms.registration.created'
-        await outbox.append(tx, { type, ...facts, keyVersionId: versionId })
-        if (before) await announceConvergence(tx, outbox, key, facts)
-      }
-      return { keyCrn: facts.keyCrn, keyVersionId: versionId, wrapped: rewrapped }
-    })
-  }
-
-  const lagging = (held: readonly HeldDataKey[]): Promise<readonly boolean[]> => Promise.all(held.map(isLagging))
-
-  /** Who may not use the key is told nothing: for that one, nothing can be done about it either. */
-  async function isLagging({ keyCrn: wanted, keyVersionId, resourceCrn, as }: HeldDataKey): Promise<boolean> {
-    const name = keyNameOf(wanted)
-    const located = name && (await locate(database.reads, name))
-    if (!located) return false
-    const { permitted } = await iam.decide(
-      as,
-      actionOf(name.serviceName, 'kms.secrets.rewrap'),
-      targetOf(name, located),
-    )
-    const key = permitted ? await selectKeyOfAnyone(database.reads, name.keyId, clock.now()) : null
-    if (!key || !isAllowed('rewrap', key.state)) return false
-    const newestId = key.newestVersion.id
-    const registered = await selectVersionOfRegistration(database.reads, { keyId: key.id, resourceCrn, by: as })
-    return keyVersionId !== newestId || registered !== newestId
   }
 
   /**
@@ -189,5 +120,5 @@ export function makeDataKeys(parts: {
     return rows.map(({ resourceCrn, keyId, instance }) => ({ keyCrn: keyCrn(instance, keyId), resourceCrn }))
   }
 
-  return { createDataKey, rewrapDataKey, lagging, unregister, registrationsOf }
+  return { createDataKey, unregister, registrationsOf }
 }

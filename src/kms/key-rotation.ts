@@ -23,9 +23,9 @@ import { kindOfMaterial, newMaterial, requireCreationAccess } from './new-materi
 import type { Notices } from './notices.ts'
 import { selectPoliciesFor } from './tables-instance.ts'
 import { setRotated } from './tables-key.ts'
-import { countStale } from './tables-registration.ts'
 import { keyIdOf } from './tables-rows.ts'
 import { selectKeysToRotate, setRotatedByPolicy } from './tables-service.ts'
+import { countStale } from './tables-tally.ts'
 import { addVersion, insertVersion } from './tables-version.ts'
 import { requireElapsed, waits } from './waits.ts'
 

@@ -47,6 +47,7 @@ import type { Registering } from './registering.ts'
 import { makeProviderKeys } from './provider-keys.ts'
 import { makeRegistrations } from './registrations.ts'
 import type { Registrations } from './registrations.ts'
+import { makeRewrapping } from './rewrapping.ts'
 import { makeRotationProgress } from './rotation-progress.ts'
 import type { RotationProgress } from './rotation-progress.ts'
 import { makeStandings } from './standings.ts'
@@ -115,6 +116,7 @@ export function makeKms(parts: {
   const port: KmsPort = {
     ...makeInstances(parts),
     ...makeDataKeys({ ...parts, leases }),
+    ...makeRewrapping(parts),
     ...makeProviderKeys(parts),
     leaseDataKey,
     renewLeases,

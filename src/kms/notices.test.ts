@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { blockStorageCaller, enveloped, makeWire, refusal } from './testing/wire.ts'
 import type { Json, Wire } from './testing/wire.ts'
-import { accountA, accountB, blockStorage, fails, volumeCrn } from './testing/world.ts'
+import { accountA, accountB, blockStorage, fails, rewrapOne, volumeCrn } from './testing/world.ts'
 import { waits } from './waits.ts'
 
 const as = blockStorageCaller.iamId
@@ -166,9 +166,9 @@ test('after a rotation each data key is re-wrapped, progress is seen, and the la
   const [first, last, ...others] = held
   assert.ok(first && last)
   clock.advance(2000)
-  const rewrapped = await kms.port.rewrapDataKey(first)
+  const rewrapped = await rewrapOne(wire.world, first)
   assert.notEqual(rewrapped.keyVersionId, first.keyVersionId)
-  assert.deepEqual(await kms.port.rewrapDataKey({ ...first, ...rewrapped }), rewrapped, 'what is newest stays')
+  assert.deepEqual(await rewrapOne(wire.world, { ...first, ...rewrapped }), rewrapped, 'what is newest stays')
   const half = await report()
   assert.deepEqual(
     [half.remaining, half.progress, half.rewraps_per_second, half.estimated_completion],
@@ -178,10 +178,10 @@ test('after a rotation each data key is re-wrapped, progress is seen, and the la
     half.versions.map((version: Json) => version.registrations),
     [1, 3],
   )
-  await assert.rejects(kms.port.rewrapDataKey({ ...last, wrapped: first.wrapped }), fails('unprocessable'))
-  for (const one of others) await kms.port.rewrapDataKey(one)
+  await assert.rejects(rewrapOne(wire.world, { ...last, wrapped: first.wrapped }), fails('unprocessable'))
+  for (const one of others) await rewrapOne(wire.world, one)
   assert.deepEqual(await eventsOf(wire, 'kms.key.rotation-converged'), [])
-  await kms.port.rewrapDataKey(last)
+  await rewrapOne(wire.world, last)
   const converged = await eventsOf(wire, 'kms.key.rotation-converged')
   assert.deepEqual(
     converged.map((event) => event['keyVersionId']),
@@ -205,6 +205,6 @@ test('a restored key gets its registrations back from the services that hold its
   clock.advance(waits.settleMs)
   await wire.expect(201, 'POST', `/keys/${key.id}/restore`)
   assert.deepEqual(await kms.port.lagging([{ ...use, ...made }]), [true])
-  assert.deepEqual(await kms.port.rewrapDataKey({ ...use, ...made }), made)
+  assert.deepEqual(await rewrapOne(wire.world, { ...use, ...made }), made)
   assert.equal((await wire.expect(200, 'GET', `/keys/${key.id}/registrations`)).resources.length, 1)
 })

@@ -17,18 +17,11 @@ import type { KeyState } from './key-state.ts'
 import type { KmsPort } from './port.ts'
 import { serviceIamId } from './resource.ts'
 import type { Registrant } from './resource.ts'
-import {
-  insertNotice,
-  selectNotice,
-  selectOverdue,
-  selectOwed,
-  selectRegistrants,
-  setAcknowledged,
-  setOverdue,
-} from './tables-notice.ts'
+import { insertNotice, selectNotice, selectOverdue, selectOwed, setAcknowledged, setOverdue } from './tables-notice.ts'
 import type { NoticeType, OwedNotice } from './tables-notice.ts'
-import { selectStale } from './tables-registration.ts'
+import { selectRegistrants, selectStale } from './tables-registration.ts'
 import { selectKeyOfAnyone } from './tables-service.ts'
+import { countStale } from './tables-tally.ts'
 import { waits } from './waits.ts'
 
 export interface Happened {
@@ -189,8 +182,8 @@ async function contradictionIn(
   if (said.newVersionId !== undefined && said.newVersionId !== notice.newVersionId) {
     return { why: `the new version was ${notice.newVersionId}`, resources }
   }
-  const stale = await laggingResources(tx, notice, key)
-  if (stale.length === 0) return null
+  if ((await countStale(tx, { id: key.id, newestVersionId: key.newestVersion.id }, notice)) === 0) return null
+  const stale = said.whenComplete ? [] : await laggingResources(tx, notice, key)
   return { why: 'resources of the service still use an older version', resources: stale, isTooEarly: true }
 }
 

@@ -2,6 +2,7 @@
 // always acts as itself for one account (`as`), and the policies of the key's account decide.
 // `vpc` sees wrapped data keys as opaque bytes; only `disk` receives an open one, on a lease.
 
+import type { Fault } from '#base/fault.ts'
 import type { ServiceSubject } from '#iam/port.ts'
 import type { KmsServiceName } from './service-name.ts'
 
@@ -44,6 +45,13 @@ export interface HeldDataKey {
   readonly keyVersionId: string
   readonly resourceCrn: string
   readonly as: ServiceSubject
+}
+
+/** Data keys of one service under one root key. */
+export interface RewrapRequest {
+  readonly keyCrn: string
+  readonly as: ServiceSubject
+  readonly held: readonly { readonly resourceCrn: string; readonly wrapped: Uint8Array }[]
 }
 
 export interface Lease {
@@ -110,16 +118,12 @@ export interface KmsPort {
    */
   createDataKey(request: { keyCrn: string; resourceCrn: string; as: ServiceSubject }): Promise<WrappedDataKey>
   /**
-   * The same data key under the newest version of the root key, and the registration moved to that version (or made again,
-   * where a forced deletion took it and the key was restored), in one transaction. Repeating it does no harm.
-   * Faults as above; 'unprocessable' when the bytes do not open.
+   * The same data keys under the newest version of their root key, and the registrations moved to that version (or made
+   * again, where a forced deletion took them and the key was restored), in one transaction; at most `rewrapBatchMax`, each
+   * of another resource. In the order of the request; a Fault stands where one of them could not be done ('unprocessable'
+   * when the bytes do not open) and the others were. Repeating it does no harm. Throws as above.
    */
-  rewrapDataKey(request: {
-    keyCrn: string
-    resourceCrn: string
-    wrapped: Uint8Array
-    as: ServiceSubject
-  }): Promise<WrappedDataKey>
+  rewrapDataKeys(request: RewrapRequest): Promise<readonly (WrappedDataKey | Fault)[]>
   /** Which of the data keys wait to be re-wrapped, or for their registration, and can be: in the order of the requests. */
   lagging(held: readonly HeldDataKey[]): Promise<readonly boolean[]>
   /** What the service has not acknowledged yet, in all accounts, oldest first. */

@@ -71,7 +71,7 @@ export function makeRegistering(parts: {
       const keyVersionId = request.keyVersionId ?? kept ?? key.newestVersion.id
       await requireForward(tx, grant, before?.keyVersionId ?? null, keyVersionId)
       const notes = manner === 'merge' ? request : { ...blank, ...request }
-      await upsertRegistration(tx, grant, { ...notes, keyVersionId, resourceCrn, by, now })
+      await upsertRegistration(tx, grant, before, { ...notes, keyVersionId, resourceCrn, by, now })
       const type = before ? 'kms.registration.updated' : 'kms.registration.created'
       await outbox.append(tx, { type, ...told(asked, key), resourceCrn, keyVersionId })
       if (before && before.keyVersionId !== keyVersionId) await announceConvergence(tx, outbox, key, told(asked, key))

@@ -1,20 +1,22 @@
-// How far the resources of a key have come with its newest version: counted from the registrations, which name the version
-// that each data key is wrapped with. Keyward's own; Key Protect shows its owners no such thing.
+// How far the resources of a key have come with its newest version: read from the tally of the registrations, which name the
+// version that each data key is wrapped with. Keyward's own; Key Protect shows its owners no such thing.
 
 import type { Clock } from '#base/clock.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database, Tx } from '#store/database.ts'
 import type { Access, Asked } from './access.ts'
-import { requireRootKey } from './key.ts'
+import { keyNotFound, requireRootKey } from './key.ts'
 import type { Key, KeyVersion } from './key.ts'
 import { readKey } from './keys.ts'
-import { countByVersion, countStale, selectFollowed } from './tables-registration.ts'
-import { selectAllVersions } from './tables-version.ts'
+import { countStale } from './tables-tally.ts'
+import { selectTalliedVersions } from './tables-version.ts'
+import type { TalliedVersion } from './tables-version.ts'
 
 export interface RotationReport {
   readonly key: Key
+  readonly newest: KeyVersion
   /** Newest first. */
-  readonly versions: readonly (KeyVersion & { readonly registrations: number })[]
+  readonly versions: readonly TalliedVersion[]
   readonly registrations: number
   readonly remaining: number
   /** How fast resources have followed so far, and when the last will have; null while nothing can be said. */
@@ -35,15 +37,13 @@ export function makeRotationProgress(parts: {
     const now = clock.now()
     const key = await readKey(database.reads, grant, now)
     requireRootKey(key)
-    const counts = await countByVersion(database.reads, grant)
-    const versions = (await selectAllVersions(database.reads, grant)).map((version) => ({
-      ...version,
-      registrations: counts.get(version.id) ?? 0,
-    }))
+    const versions = await selectTalliedVersions(database.reads, grant)
+    const [newest] = versions
+    // Purged since it was read.
+    if (!newest) throw keyNotFound(key.id)
     const registrations = versions.reduce((sum, version) => sum + version.registrations, 0)
-    const remaining = registrations - (counts.get(key.newestVersion.id) ?? 0)
-    const followed = await selectFollowed(database.reads, grant, key.newestVersion)
-    return { key, versions, registrations, remaining, pace: paceOf(key, followed, remaining, now) }
+    const remaining = registrations - newest.registrations
+    return { key, newest, versions, registrations, remaining, pace: paceOf(newest, remaining, now) }
   }
 
   return { report }
@@ -63,8 +63,8 @@ export async function announceConvergence(
 }
 
 /** From the first who followed to now; those still to come are taken to be as quick. */
-function paceOf(key: Key, followed: number, remaining: number, now: number): RotationReport['pace'] {
-  const elapsedMs = now - key.newestVersion.createdAt
+function paceOf({ createdAt, followed }: TalliedVersion, remaining: number, now: number): RotationReport['pace'] {
+  const elapsedMs = now - createdAt
   if (remaining === 0 || followed === 0 || elapsedMs <= 0) return null
   const perSecond = followed / (elapsedMs / 1000)
   return { perSecond, endsAt: now + (remaining / perSecond) * 1000 }

@@ -6,7 +6,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '#base/fault.ts'
 import { isAllowed } from './key-state.ts'
-import { accountA, blockStorage, caller, makeWorld, newRootKey, volumeCrn } from './testing/world.ts'
+import {
+  accountA,
+  blockStorage,
+  caller,
+  makeWorld,
+  newRootKey,
+  rewrapOne,
+  tallyAgrees,
+  volumeCrn,
+} from './testing/world.ts'
 import type { World } from './testing/world.ts'
 
 const hour = 3_600_000
@@ -102,7 +111,7 @@ test(`a day of virtual time loses nothing (seed ${seed})`, async () => {
     const lagging = await kms.port.lagging(volumes.map((volume) => ({ ...volume, as: blockStorage })))
     for (const [i, volume] of volumes.entries()) {
       if (!lagging[i]) continue
-      const again = await tolerant(kms.port.rewrapDataKey({ ...volume, as: blockStorage }))
+      const again = await tolerant(rewrapOne(world, { ...volume, as: blockStorage }))
       if (again) Object.assign(volume, again)
     }
     for (const { noticeId, keyState } of await kms.port.pendingNotices('server-protect', 100)) {
@@ -159,6 +168,7 @@ async function verify(
   // Every volume under a key that can re-wrap is on its newest version, registered, and opens.
   const lagging = await kms.port.lagging(volumes.map((volume) => ({ ...volume, as: blockStorage })))
   assert.equal(lagging.includes(true), false)
+  await tallyAgrees(world)
   const orphans = await database.reads
     .selectFrom('kms_key_version')
     .select('id')

@@ -25,39 +25,10 @@ export interface OwedNotice extends Notice, Registrant {
   readonly resourceCount: number
 }
 
-/** The services with registrations on the key, each with the first of its resources. */
-export async function selectRegistrants(
-  tx: Tx,
-  keyId: string,
-  resourcesMax: number,
-): Promise<readonly (Registrant & Pick<OwedNotice, 'resources' | 'resourceCount'>)[]> {
-  const counted = await tx
-    .selectFrom('kms_registration')
-    .select(['service_name', 'account_id'])
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('key_id', '=', keyId)
-    .groupBy(['service_name', 'account_id'])
-    .execute()
-  return await Promise.all(
-    counted.map(async ({ service_name: serviceName, account_id: accountId, count }) => {
-      const rows = await tx
-        .selectFrom('kms_registration')
-        .select('resource_crn')
-        .where('key_id', '=', keyId)
-        .where('service_name', '=', serviceName)
-        .where('account_id', '=', accountId)
-        .orderBy('resource_crn')
-        .limit(resourcesMax)
-        .execute()
-      return { serviceName, accountId, resources: rows.map((row) => row.resource_crn), resourceCount: Number(count) }
-    }),
-  )
-}
-
 export async function insertNotice(
   tx: Tx,
   notice: Notice & { readonly dueAt: number },
-  services: Awaited<ReturnType<typeof selectRegistrants>>,
+  services: readonly (Registrant & Pick<OwedNotice, 'resources' | 'resourceCount'>)[],
 ): Promise<void> {
   const row = {
     id: notice.id,

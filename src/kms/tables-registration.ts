@@ -6,8 +6,11 @@ import { assert } from '#base/assert.ts'
 import type { Grant } from '#iam/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import { instanceIdOf, keyIdOf } from './tables-rows.ts'
+import { isOwn } from './resource.ts'
 import type { Registrant } from './resource.ts'
 import type { Page } from './tables-key-list.ts'
+import { clearTally, selectTallyOf, tallyFewer, tallyMore } from './tables-tally.ts'
+import type { Tallied } from './tables-tally.ts'
 
 export interface Registration {
   readonly keyId: string
@@ -112,35 +115,74 @@ export async function selectRegistration(
   grant: Grant,
   resourceCrn: string,
 ): Promise<OwnRegistration | null> {
-  const row = await reads
+  return (await selectRegistrationsByCrn(reads, grant, [resourceCrn])).get(resourceCrn) ?? null
+}
+
+/** As above, of several resources; without those that are not registered. */
+export async function selectRegistrationsByCrn(
+  reads: Reads,
+  grant: Grant,
+  resourceCrns: readonly string[],
+): Promise<ReadonlyMap<string, OwnRegistration>> {
+  const rows = await reads
     .selectFrom('kms_registration')
     .selectAll()
     .where('key_id', '=', keyIdOf(grant))
-    .where('resource_crn', '=', resourceCrn)
-    .executeTakeFirst()
-  if (!row) return null
-  return {
-    serviceName: row.service_name,
-    accountId: row.account_id,
-    keyVersionId: row.key_version_id,
-    description: row.description,
-    preventKeyDeletion: row.prevent_key_deletion === 1,
-    metadata: row.metadata,
+    .where('resource_crn', 'in', resourceCrns)
+    .execute()
+  return new Map(
+    rows.map((row) => [
+      row.resource_crn,
+      {
+        serviceName: row.service_name,
+        accountId: row.account_id,
+        keyVersionId: row.key_version_id,
+        description: row.description,
+        preventKeyDeletion: row.prevent_key_deletion === 1,
+        metadata: row.metadata,
+      },
+    ]),
+  )
+}
+
+/** Brings registrations of one registrant, as they were read in this transaction, to one version. */
+export async function moveRegistrations(
+  tx: Tx,
+  grant: RegisterGrant,
+  before: ReadonlyMap<string, OwnRegistration>,
+  { keyVersionId, by, now }: { readonly keyVersionId: string; readonly by: Registrant; readonly now: number },
+): Promise<void> {
+  const keyId = keyIdOf(grant)
+  await tx
+    .updateTable('kms_registration')
+    .set({ key_version_id: keyVersionId, updated_at: now })
+    .where('key_id', '=', keyId)
+    .where('resource_crn', 'in', [...before.keys()])
+    .execute()
+  const byVersion = Map.groupBy(before.values(), (registration) => registration.keyVersionId)
+  for (const [versionId, { length: count }] of byVersion) {
+    await tallyFewer(tx, { keyId, keyVersionId: versionId, by, count })
   }
+  await tallyMore(tx, { keyId, keyVersionId, by, count: before.size, followed: true })
 }
 
 export type RegisterGrant = Grant<
   'kms.registrations.create' | 'kms.registrations.write' | 'kms.registrations.merge' | 'kms.secrets.rewrap'
 >
 
-/** Makes the registration, or changes an existing one of the same resource; what is not said stays, or begins empty. */
+/**
+ * Makes the registration, or changes an existing one of the same resource and registrant, which is then `before`; what is
+ * not said stays, or begins empty.
+ */
 export async function upsertRegistration(
   tx: Tx,
   grant: RegisterGrant,
+  before: OwnRegistration | null,
   registration: Pick<RegistrationNotes, 'keyVersionId'> &
     Partial<RegistrationNotes> & { readonly resourceCrn: string; readonly by: Registrant; readonly now: number },
 ): Promise<void> {
   const { resourceCrn, keyVersionId, description, preventKeyDeletion, metadata, by, now } = registration
+  assert(!before || isOwn(before, by), 'a registration stays with its registrant')
   const change = {
     key_version_id: keyVersionId,
     updated_at: now,
@@ -164,72 +206,67 @@ export async function upsertRegistration(
     .values(row)
     .onConflict((c) => c.columns(['key_id', 'resource_crn']).doUpdateSet(change))
     .execute()
+  if (before?.keyVersionId === keyVersionId) return
+  const keyId = keyIdOf(grant)
+  if (before) await tallyFewer(tx, { keyId, keyVersionId: before.keyVersionId, by, count: 1 })
+  await tallyMore(tx, { keyId, keyVersionId, by, count: 1, followed: before !== null })
 }
 
-/** How many registrations of the key name a version other than the newest; of one registrant, where one is given. */
-export async function countStale(
-  reads: Reads,
-  key: { readonly id: string; readonly newestVersionId: string },
-  registrant: Registrant | null,
-): Promise<number> {
-  const row = await staleOf(reads, key, registrant)
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow()
-  return Number(row.count)
-}
-
+/** The first resources of a registrant that name a version other than the newest. */
 export async function selectStale(
   reads: Reads,
   key: { readonly id: string; readonly newestVersionId: string },
   registrant: Registrant,
   limit: number,
 ): Promise<readonly string[]> {
-  const query = staleOf(reads, key, registrant).select('resource_crn').orderBy('resource_crn').limit(limit)
-  return (await query.execute()).map((row) => row.resource_crn)
+  const stale = (await selectTallyOf(reads, key.id)).filter(
+    (tallied) => tallied.keyVersionId !== key.newestVersionId && isOwn(tallied, registrant),
+  )
+  return await selectFirstOf(reads, key.id, stale, limit)
 }
 
-function staleOf(
+/** In the order of their CRNs. */
+async function selectFirstOf(
   reads: Reads,
-  key: { readonly id: string; readonly newestVersionId: string },
-  registrant: Registrant | null,
-) {
-  const query = reads
-    .selectFrom('kms_registration')
-    .where('key_id', '=', key.id)
-    .where('key_version_id', '!=', key.newestVersionId)
-  if (!registrant) return query
-  return query.where('service_name', '=', registrant.serviceName).where('account_id', '=', registrant.accountId)
+  keyId: string,
+  tallies: readonly Tallied[],
+  limit: number,
+): Promise<readonly string[]> {
+  const crns: string[] = []
+  for (const { keyVersionId, serviceName, accountId } of tallies) {
+    const rows = await reads
+      .selectFrom('kms_registration')
+      .select('resource_crn')
+      .where('key_id', '=', keyId)
+      .where('key_version_id', '=', keyVersionId)
+      .where('service_name', '=', serviceName)
+      .where('account_id', '=', accountId)
+      .orderBy('resource_crn')
+      .limit(limit)
+      .execute()
+    crns.push(...rows.map((row) => row.resource_crn))
+  }
+  return crns.sort().slice(0, limit)
 }
 
-/** How many registrations came to the newest version from an older one. */
-export async function selectFollowed(
-  reads: Reads,
-  grant: Grant<'kms.registrations.listforkey'>,
-  newest: { readonly id: string; readonly createdAt: number },
-): Promise<number> {
-  const row = await reads
-    .selectFrom('kms_registration')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('key_id', '=', keyIdOf(grant))
-    .where('key_version_id', '=', newest.id)
-    .where('created_at', '<', newest.createdAt)
-    .executeTakeFirstOrThrow()
-  return Number(row.count)
-}
-
-/** How many registrations of the grant's key name each version. */
-export async function countByVersion(
-  reads: Reads,
-  grant: Grant<'kms.registrations.listforkey'>,
-): Promise<ReadonlyMap<string, number>> {
-  const rows = await reads
-    .selectFrom('kms_registration')
-    .select('key_version_id')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('key_id', '=', keyIdOf(grant))
-    .groupBy('key_version_id')
-    .execute()
-  return new Map(rows.map((row) => [row.key_version_id, Number(row.count)]))
+/** The services with registrations on the key, each with the first of its resources. */
+export async function selectRegistrants(
+  tx: Tx,
+  keyId: string,
+  resourcesMax: number,
+): Promise<readonly (Registrant & { readonly resources: readonly string[]; readonly resourceCount: number })[]> {
+  const tally = await selectTallyOf(tx, keyId)
+  const registrants = Map.groupBy(tally, ({ serviceName, accountId }) => `${serviceName}/${accountId}`)
+  return await Promise.all(
+    [...registrants.values()]
+      .flatMap(([first, ...others]) => (first ? [[first, ...others] as const] : []))
+      .map(async (own) => ({
+        serviceName: own[0].serviceName,
+        accountId: own[0].accountId,
+        resources: await selectFirstOf(tx, keyId, own, resourcesMax),
+        resourceCount: own.reduce((sum, { registrations }) => sum + registrations, 0),
+      })),
+  )
 }
 
 /** What stands in the way of a deletion, before anybody decides to force it: resources, and resources under retention. */
@@ -252,6 +289,7 @@ export async function deleteRegistrations(tx: Tx, grant: Grant<'kms.secrets.dele
     .where('key_id', '=', keyIdOf(grant))
     .returning('resource_crn')
     .execute()
+  await clearTally(tx, keyIdOf(grant))
   return rows.map((row) => row.resource_crn).sort()
 }
 

@@ -11,6 +11,7 @@ import type { Registrant } from './resource.ts'
 import { parseInstancePolicies } from './tables-instance.ts'
 import type { KmsServiceName } from './service-name.ts'
 import { selectWholeKeys, toKey } from './tables-rows.ts'
+import { clearTally, tallyFewer } from './tables-tally.ts'
 
 export async function insertInstance(tx: Tx, instance: Instance, now: number): Promise<void> {
   const { id, serviceName, accountId, region, resourceGroupId } = instance
@@ -107,6 +108,7 @@ export async function deleteKey(tx: Tx, keyId: string): Promise<void> {
   await tx.deleteFrom('kms_notice_service').where('notice_id', 'in', notices).execute()
   await tx.deleteFrom('kms_notice').where('key_id', '=', keyId).execute()
   await tx.deleteFrom('kms_registration').where('key_id', '=', keyId).execute()
+  await clearTally(tx, keyId)
   await tx.deleteFrom('kms_alias').where('key_id', '=', keyId).execute()
   await tx.deleteFrom('kms_key_version').where('key_id', '=', keyId).execute()
   await tx.deleteFrom('kms_key').where('id', '=', keyId).execute()
@@ -222,6 +224,7 @@ export async function deleteOwnRegistration(
     .returning('key_version_id')
     .executeTakeFirst()
   if (!removed) return null
+  await tallyFewer(tx, { keyId, keyVersionId: removed.key_version_id, by, count: 1 })
   const newest = await tx
     .selectFrom('kms_key_version')
     .select('id')
@@ -232,20 +235,20 @@ export async function deleteOwnRegistration(
   return { isStale: newest?.id !== removed.key_version_id }
 }
 
-/** The version that the registrant's registration names, or null where there is none. */
-export async function selectVersionOfRegistration(
+/** The version that each of the registrant's registrations names, by resource; without those that are not there. */
+export async function selectVersionsOfRegistrations(
   reads: Reads,
-  registration: { readonly keyId: string; readonly resourceCrn: string; readonly by: Registrant },
-): Promise<string | null> {
-  const row = await reads
+  wanted: { readonly keyId: string; readonly resourceCrns: readonly string[]; readonly by: Registrant },
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await reads
     .selectFrom('kms_registration')
-    .select('key_version_id')
-    .where('key_id', '=', registration.keyId)
-    .where('resource_crn', '=', registration.resourceCrn)
-    .where('service_name', '=', registration.by.serviceName)
-    .where('account_id', '=', registration.by.accountId)
-    .executeTakeFirst()
-  return row?.key_version_id ?? null
+    .select(['resource_crn', 'key_version_id'])
+    .where('key_id', '=', wanted.keyId)
+    .where('resource_crn', 'in', wanted.resourceCrns)
+    .where('service_name', '=', wanted.by.serviceName)
+    .where('account_id', '=', wanted.by.accountId)
+    .execute()
+  return new Map(rows.map((row) => [row.resource_crn, row.key_version_id]))
 }
 
 /** A service's own registrations in every account. A page holds `limit` resources, with all the keys of each. */

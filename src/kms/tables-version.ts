@@ -80,17 +80,37 @@ export async function selectVersions(
   return rows
 }
 
-/** Newest first, all of them: there are as many as rotations. */
-export async function selectAllVersions(
+export interface TalliedVersion extends KeyVersion {
+  /** Resources that name it now, and those of them that came to it from another. */
+  readonly registrations: number
+  readonly followed: number
+}
+
+/** Newest first, all of them, each with its part of the tally: one statement, so that the figures are of one moment. */
+export async function selectTalliedVersions(
   reads: Reads,
   grant: Grant<'kms.registrations.listforkey'>,
-): Promise<readonly KeyVersion[]> {
-  return await reads
-    .selectFrom('kms_key_version')
-    .select(['id', 'created_at as createdAt'])
-    .where('key_id', '=', keyIdOf(grant))
-    .orderBy('ordinal', 'desc')
+): Promise<readonly TalliedVersion[]> {
+  const rows = await reads
+    .selectFrom('kms_key_version as version')
+    .leftJoin('kms_registration_tally as tally', (join) =>
+      join.onRef('tally.key_id', '=', 'version.key_id').onRef('tally.key_version_id', '=', 'version.id'),
+    )
+    .select(['version.id', 'version.created_at as createdAt'])
+    .select(({ fn }) => [
+      fn.sum<number | null>('tally.registrations').as('registrations'),
+      fn.sum<number | null>('tally.followed').as('followed'),
+    ])
+    .where('version.key_id', '=', keyIdOf(grant))
+    .groupBy(['version.id', 'version.created_at', 'version.ordinal'])
+    .orderBy('version.ordinal', 'desc')
     .execute()
+  return rows.map(({ id, createdAt, registrations, followed }) => ({
+    id,
+    createdAt,
+    registrations: Number(registrations ?? 0),
+    followed: Number(followed ?? 0),
+  }))
 }
 
 export async function countVersions(reads: Reads, grant: Grant<'kms.secrets.listkeyversions'>): Promise<number> {

@@ -103,11 +103,11 @@ export const allowedIpPortView = (port: number | null): Static<typeof allowedIpP
   envelope('allowed_ip_metadata', port === null ? [] : [{ private_endpoint_port: port }])
 
 export function rotationView(report: RotationReport): Static<typeof rotationReply> {
-  const { key, versions, registrations, remaining, pace } = report
+  const { key, newest, versions, registrations, remaining, pace } = report
   return {
     key_id: key.id,
     key_crn: crnOf(key),
-    newest_version: { id: key.newestVersion.id, creation_date: rfc3339Seconds(key.newestVersion.createdAt) },
+    newest_version: { id: newest.id, creation_date: rfc3339Seconds(newest.createdAt) },
     versions: versions.map(({ id, createdAt, registrations }) => ({
       id,
       creation_date: rfc3339Seconds(createdAt),

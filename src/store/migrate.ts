@@ -11,6 +11,7 @@ import * as iam from './migrations/0002-iam.ts'
 import * as resources from './migrations/0003-resources.ts'
 import * as kms from './migrations/0004-kms.ts'
 import * as vpc from './migrations/0005-vpc.ts'
+import * as kmsTally from './migrations/0006-kms-tally.ts'
 import * as cos from './migrations/0007-cos.ts'
 import * as vpcSnapshots from './migrations/0008-vpc-snapshots.ts'
 import * as vpcPages from './migrations/0009-vpc-pages.ts'
@@ -23,6 +24,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0003-resources': resources,
   '0004-kms': kms,
   '0005-vpc': vpc,
+  '0006-kms-tally': kmsTally,
   '0007-cos': cos,
   '0008-vpc-snapshots': vpcSnapshots,
   '0009-vpc-pages': vpcPages,

@@ -129,3 +129,29 @@ test('a full disk is said as such, and the next transaction can go on', async (t
   await limit(1_000_000)
   await database.transaction((tx) => writeMeta(tx, 'name', large))
 })
+
+test('registrations of before the tally are counted by its migration', async (t) => {
+  const path = join(folder(t), 'db')
+  await (await openSqlite(path)).close()
+  const old = new DatabaseSync(path)
+  old.exec(`
+    drop table kms_registration_tally; drop index kms_registration_lagging;
+    create index kms_registration_version on kms_registration (key_id, key_version_id, service_name);
+    delete from kysely_migration where name = '0006-kms-tally';
+    insert into kms_instance values ('i', 'kms', 'a', 'r', 'g', 0, '{}');
+    insert into kms_key (id, instance_id, key_ring, name, tags, extractable, imported, state, created_at, created_by,
+                         updated_at, state_changed_at, policies)
+      values ('k', 'i', 'default', 'n', '[]', 0, 0, 1, 0, 'x', 0, 0, '{}');
+    insert into kms_key_version values ('k', 'v1', 1, 0, x'00'), ('k', 'v2', 2, 100, x'00');
+    insert into kms_registration values
+      ('k', 'r1', 'v1', 's', 'b', 50, 50, '', 0, null), ('k', 'r2', 'v2', 's', 'b', 50, 150, '', 0, null),
+      ('k', 'r3', 'v2', 's', 'b', 120, 120, '', 0, null), ('k', 'r4', 'v2', 's', 'c', 120, 120, '', 0, null)`)
+  old.close()
+  const database = await open(t, path)
+  const tally = await database.reads.selectFrom('kms_registration_tally').selectAll().execute()
+  assert.deepEqual(tally.map((row) => [row.key_version_id, row.account_id, row.registrations, row.followed]).sort(), [
+    ['v1', 'b', 1, 0],
+    ['v2', 'b', 2, 1],
+    ['v2', 'c', 1, 0],
+  ])
+})

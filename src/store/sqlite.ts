@@ -11,6 +11,12 @@ import { migrate } from './migrate.ts'
 import type { Schema } from './schema/schema.ts'
 
 type StatementSync = ReturnType<DatabaseSync['prepare']>
+interface Prepared {
+  readonly statement: StatementSync
+  /** Whether it gives rows. */
+  readonly reader: boolean
+}
+
 type Parameter = null | number | bigint | string | Uint8Array
 
 /** What Kysely's dialect asks of a driver, on node:sqlite, with statements prepared once per text. */
@@ -18,19 +24,20 @@ function driver(path: string, readOnly: boolean): SqliteDatabase {
   const connection = new DatabaseSync(path, { readOnly, timeout: 5000 })
   if (!readOnly) connection.exec('pragma journal_mode = wal')
   connection.exec('pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off')
-  const statements = new Map<string, StatementSync>()
+  const statements = new Map<string, Prepared>()
 
-  const prepared = (text: string): StatementSync => {
-    let statement = statements.get(text)
-    if (!statement) {
+  const prepared = (text: string): Prepared => {
+    let known = statements.get(text)
+    if (!known) {
       // A tool beside the server may write too: a transaction waits at its beginning, since one that began by reading
       // and then finds that another has written cannot go on (SQLite, "Write-Ahead Logging", SQLITE_BUSY_SNAPSHOT).
-      statement = connection.prepare(text === 'begin' && !readOnly ? 'begin immediate' : text)
+      const statement = connection.prepare(text === 'begin' && !readOnly ? 'begin immediate' : text)
+      known = { statement, reader: statement.columns().length > 0 }
       // Generated texts differ only in the length of lists, but nothing bounds those.
       if (statements.size >= preparedStatementsMax) statements.clear()
-      statements.set(text, statement)
+      statements.set(text, known)
     }
-    return statement
+    return known
   }
 
   return {
@@ -38,9 +45,9 @@ function driver(path: string, readOnly: boolean): SqliteDatabase {
     prepare(text) {
       // After some failures (a full disk) SQLite has rolled back by itself, and the failure is what must be heard of.
       if (text === 'rollback' && !connection.isTransaction) return nothing
-      const statement = prepared(text)
+      const { statement, reader } = prepared(text)
       return {
-        reader: statement.columns().length > 0,
+        reader,
         all: (values) => statement.all(...parameters(values)),
         run: (values) => statement.run(...parameters(values)),
         iterate: (values) => statement.iterate(...parameters(values)),

@@ -33,16 +33,33 @@ test('a volume that could not be reached lags on and is done by the next pass; t
   await using world = await makeWorld()
   await volumes(world, 3)
   world.kms.version = 'second'
-  const { rewrapDataKey } = world.kms.port
-  let calls = 0
-  world.parts.kms.rewrapDataKey = async (request) => {
-    if (++calls === 2) throw new Fault('unavailable', 'the key manager has gone')
-    return await rewrapDataKey(request)
+  const { rewrapDataKeys } = world.kms.port
+  let isFirst = true
+  world.parts.kms.rewrapDataKeys = async (request) => {
+    const results = await rewrapDataKeys(request)
+    if (!isFirst) return results
+    isFirst = false
+    return results.map((result, i) => (i === 1 ? new Fault('unprocessable', 'does not open') : result))
   }
   await world.pass()
   assert.equal((await versions(world)).filter((version) => version === 'second').length, 2)
   await world.pass()
   assert.deepEqual(await versions(world), ['second', 'second', 'second'])
+})
+
+test('a key manager that has gone stops nothing: the next pass does it all', async () => {
+  await using world = await makeWorld()
+  await volumes(world, 2)
+  world.kms.version = 'second'
+  const { rewrapDataKeys } = world.kms.port
+  world.parts.kms.rewrapDataKeys = async () => {
+    throw new Fault('unavailable', 'the key manager has gone')
+  }
+  await world.pass()
+  assert.equal((await versions(world)).includes('second'), false)
+  world.parts.kms.rewrapDataKeys = rewrapDataKeys
+  await world.pass()
+  assert.deepEqual(await versions(world), ['second', 'second'])
 })
 
 test('a registration that a forced deletion took comes back when the key has been restored', async () => {

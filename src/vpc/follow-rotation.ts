@@ -1,12 +1,13 @@
-// After a rotation of a root key, every volume and snapshot under it gets its data key wrapped by the newest version. Woken by the key
-// manager's events and by the clock; asks each time which lag, so it goes on where it stopped, whatever stopped
-// it. The key manager moves the registration first and the row follows: between the two the old bytes still open, and a
+// After a rotation of a root key, every volume and snapshot under it gets its data key wrapped by the newest version. Woken
+// by the key manager's events and by the clock; asks each time which lag, so it goes on where it stopped, whatever stopped
+// it. The key manager moves the registrations first and the rows follow: between the two the old bytes still open, and a
 // row that was not reached lags on and is done again. So is a registration that a forced deletion took away, once its key
 // has been restored.
 
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { rewrapBatch, rewrapPauseMs, vpcSweepPage } from '#base/limits.ts'
+import { rewrapBatchMax, rewrapPauseMs, vpcSweepPage } from '#base/limits.ts'
+import type { WrappedDataKey } from '#kms/port.ts'
 import { keyedTables } from './follow-keys.ts'
 import type { VpcParts } from './parts.ts'
 import { heldDataKeys, replaceDataKey } from './tables-keyed.ts'
@@ -19,7 +20,7 @@ export async function followRotation(parts: VpcParts): Promise<void> {
 
 async function followTable(parts: VpcParts, table: KeyedTable): Promise<void> {
   let afterId = ''
-  let done = 0
+  let isFirst = true
   for (;;) {
     const page = await heldDataKeys(parts.database.reads, table, parts.region, afterId, vpcSweepPage)
     const last = page.at(-1)
@@ -32,40 +33,69 @@ async function followTable(parts: VpcParts, table: KeyedTable): Promise<void> {
         as: blockStorageOf(accountId),
       })),
     )
-    for (const held of page.filter((_, i) => lagging[i])) {
-      if (done > 0 && done % rewrapBatch === 0) await pause(parts.clock, rewrapPauseMs)
-      await rewrap(parts, table, held)
-      done++
+    for (const batch of batchesOf(page.filter((_, i) => lagging[i]))) {
+      if (!isFirst) await pause(parts.clock, rewrapPauseMs)
+      isFirst = false
+      await rewrap(parts, table, batch)
     }
     afterId = last.id
   }
 }
 
-async function rewrap(parts: VpcParts, table: KeyedTable, held: HeldDataKey): Promise<void> {
-  const { accountId, crn, keyCrn, wrapped } = held
-  const key = await rewrapped(parts, { keyCrn, resourceCrn: crn, wrapped, as: blockStorageOf(accountId) })
-  if (!key || key.keyVersionId === held.keyVersionId) return
-  await parts.database.transaction(async (tx) => {
-    if (!(await replaceDataKey(tx, table, held, key))) return
-    const facts = { accountId, keyCrn, keyVersionId: key.keyVersionId }
-    await parts.outbox.append(
-      tx,
-      table === 'vpc_volume'
-        ? { type: 'vpc.volume.data-key-rewrapped', ...facts, volumeCrn: crn }
-        : { type: 'vpc.snapshot.data-key-rewrapped', ...facts, snapshotCrn: crn },
-    )
+type Batch = readonly [HeldDataKey, ...HeldDataKey[]]
+
+/** Those of one account under one key, as many as go into one transaction. */
+function batchesOf(held: readonly HeldDataKey[]): readonly Batch[] {
+  const groups = Map.groupBy(held, ({ accountId, keyCrn }) => `${accountId} ${keyCrn}`)
+  return [...groups.values()].flatMap((group) => {
+    const batches: Batch[] = []
+    for (let from = 0; from < group.length; from += rewrapBatchMax) {
+      const [first, ...others] = group.slice(from, from + rewrapBatchMax)
+      if (first) batches.push([first, ...others])
+    }
+    return batches
   })
 }
 
-/** Null when the owner of the key has decided something else meanwhile: the next pass asks again. */
-async function rewrapped(parts: VpcParts, request: Parameters<VpcParts['kms']['rewrapDataKey']>[0]) {
+async function rewrap(parts: VpcParts, table: KeyedTable, batch: Batch): Promise<void> {
+  const replaced = await rewrapped(parts, batch)
+  if (replaced.length === 0) return
+  await parts.database.transaction(async (tx) => {
+    for (const { held, key } of replaced) {
+      if (!(await replaceDataKey(tx, table, held, key))) continue
+      const facts = { accountId: held.accountId, keyCrn: held.keyCrn, keyVersionId: key.keyVersionId }
+      await parts.outbox.append(
+        tx,
+        table === 'vpc_volume'
+          ? { type: 'vpc.volume.data-key-rewrapped', ...facts, volumeCrn: held.crn }
+          : { type: 'vpc.snapshot.data-key-rewrapped', ...facts, snapshotCrn: held.crn },
+      )
+    }
+  })
+}
+
+/** Without those that are left to the next pass: the owner of the key has decided something else, or they do not open. */
+async function rewrapped(
+  parts: VpcParts,
+  batch: Batch,
+): Promise<readonly { readonly held: HeldDataKey; readonly key: WrappedDataKey }[]> {
+  const [{ accountId, keyCrn }] = batch
+  const held = batch.map(({ crn, wrapped }) => ({ resourceCrn: crn, wrapped }))
   try {
-    return await parts.kms.rewrapDataKey(request)
+    const results = await parts.kms.rewrapDataKeys({ keyCrn, as: blockStorageOf(accountId), held })
+    return batch.flatMap((one, i) => {
+      const key = results[i]
+      if (key instanceof Fault) warn(parts, key, [one])
+      return !key || key instanceof Fault || key.keyVersionId === one.keyVersionId ? [] : [{ held: one, key }]
+    })
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    parts.log.warn({ err: error, resourceCrn: request.resourceCrn }, 'a data key could not be re-wrapped')
-    return null
+    warn(parts, error, batch)
+    return []
   }
 }
+
+const warn = (parts: VpcParts, err: Fault, held: readonly HeldDataKey[]): void =>
+  parts.log.warn({ err, resourceCrns: held.map(({ crn }) => crn) }, 'data keys could not be re-wrapped')
 
 const pause = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve))

@@ -18,6 +18,7 @@ import { makeSealer, masterKeyBytes } from '#crypto/sealed-record.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import type { Outbox } from '#events/outbox.ts'
 import { makeAudit } from '#events/audit.ts'
+import type { Audit } from '#events/audit.ts'
 import { makeOutbox } from '#events/outbox.ts'
 import type { Caller, Grant, IamPort, ServiceSubject, Subject, Target } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
@@ -27,7 +28,7 @@ import { kmsAuditEvents } from '../audit-events.ts'
 import { makeKms } from '../kms.ts'
 import type { Kms } from '../kms.ts'
 import type { NewKey } from '../key-request.ts'
-import type { FenceAck, LeaseHolder, Revocation } from '../port.ts'
+import type { FenceAck, LeaseHolder, Revocation, WrappedDataKey } from '../port.ts'
 
 export const accountA = 'a'.repeat(32)
 export const accountB = 'b'.repeat(32)
@@ -215,6 +216,7 @@ export interface World extends AsyncDisposable {
   readonly iam: TestIam
   readonly clock: TestClock
   readonly database: Database
+  readonly audit: Audit
   readonly instanceId: string
   readonly asOwner: Asked
   /** The next append of an event of this type fails. */
@@ -241,6 +243,40 @@ export const brought = (payload: string) => ({ payload, transport: null })
 
 export const volumeCrn = (name = 'r006-1', accountId = accountB): string =>
   formatCrn({ serviceName: 'is', location: 'us-south-1', accountId, resourceType: 'volume', resource: name })
+
+/** What is counted beside the registrations is what there is of them. */
+export async function tallyAgrees({ database }: Pick<World, 'database'>): Promise<void> {
+  const by = ['key_id', 'key_version_id', 'service_name', 'account_id'] as const
+  const counted = await database.reads
+    .selectFrom('kms_registration')
+    .select(by)
+    .select((e) => e.fn.countAll<number>().as('registrations'))
+    .groupBy(by)
+    .orderBy('key_id')
+    .orderBy('key_version_id')
+    .orderBy('service_name')
+    .orderBy('account_id')
+    .execute()
+  const tallied = await database.reads
+    .selectFrom('kms_registration_tally')
+    .select([...by, 'registrations'])
+    .orderBy('key_id')
+    .orderBy('key_version_id')
+    .orderBy('service_name')
+    .orderBy('account_id')
+    .execute()
+  deepEqual(tallied, counted)
+}
+
+/** One data key to the newest version; a fault that is its own is thrown like one of the whole batch. */
+export async function rewrapOne(
+  { kms }: Pick<World, 'kms'>,
+  one: { keyCrn: string; resourceCrn: string; wrapped: Uint8Array; as: ServiceSubject },
+): Promise<WrappedDataKey> {
+  const [result] = await kms.port.rewrapDataKeys({ keyCrn: one.keyCrn, as: one.as, held: [one] })
+  if (!result || result instanceof Fault) throw result ?? new Error('there is a result for each')
+  return result
+}
 
 /** For `assert.rejects`: a fault of this code, and of this reason where one is given. */
 export const fails = (code: FaultCode, reason?: string) => (error: unknown) => {
@@ -293,6 +329,7 @@ export async function makeWorld({ revocation = 'at-once' }: { revocation?: Revoc
     iam,
     clock,
     database,
+    audit,
     instanceId,
     asOwner,
     failOn: (type) => {

@@ -118,5 +118,14 @@ export interface KmsTables {
     prevent_key_deletion: number
     /** The service's own notes, which the owner of the key is not shown. */
     metadata: string | null
+  } /** How many registrations of each registrant name each version: equal to the rows above, at every commit. */
+  kms_registration_tally: {
+    key_id: string
+    key_version_id: string
+    service_name: string
+    account_id: string
+    registrations: number
+    /** Those that came from another version and did not begin with this one. */
+    followed: number
   }
 }

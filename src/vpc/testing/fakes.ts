@@ -116,12 +116,14 @@ export class FakeKms {
     unregister: async ({ resourceCrn }) => {
       this.registrations.delete(resourceCrn)
     },
-    rewrapDataKey: async ({ keyCrn, resourceCrn, as }) => {
+    rewrapDataKeys: async ({ keyCrn, as, held }) => {
       if (this.standingOf(keyCrn, as.accountId) !== 'usable') {
         throw new Fault('conflict', 'the key is not usable', { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
       }
-      this.registrations.set(resourceCrn, keyCrn)
-      return { keyCrn, keyVersionId: this.version, wrapped: new Uint8Array([++this.wraps]) }
+      return held.map(({ resourceCrn }) => {
+        this.registrations.set(resourceCrn, keyCrn)
+        return { keyCrn, keyVersionId: this.version, wrapped: new Uint8Array([++this.wraps]) }
+      })
     },
     lagging: async (held) =>
       held.map(
