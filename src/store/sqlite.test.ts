@@ -135,7 +135,13 @@ test('registrations of before the tally are counted by its migration', async (t)
   await (await openSqlite(path)).close()
   const old = new DatabaseSync(path)
   old.exec(`
-    drop table kms_registration_tally; drop index kms_registration_lagging;
+    drop table kms_registration_tally; drop table kms_registration;
+    create table kms_registration (
+      key_id text not null references kms_key (id), resource_crn text not null, key_version_id text not null,
+      service_name text not null, account_id text not null, created_at integer not null, updated_at integer not null,
+      description text not null, prevent_key_deletion integer not null, metadata text, primary key (key_id, resource_crn),
+      foreign key (key_id, key_version_id) references kms_key_version (key_id, id));
+    create index kms_registration_service on kms_registration (service_name, resource_crn);
     create index kms_registration_version on kms_registration (key_id, key_version_id, service_name);
     delete from kysely_migration where name = '0006-kms-tally';
     insert into kms_instance values ('i', 'kms', 'a', 'r', 'g', 0, '{}');

@@ -23,6 +23,7 @@ type Parameter = null | number | bigint | string | Uint8Array
 function driver(path: string, readOnly: boolean): SqliteDatabase {
   const connection = new DatabaseSync(path, { readOnly, timeout: 5000 })
   if (!readOnly) connection.exec('pragma journal_mode = wal')
+  connection.exec(`pragma cache_size = -${pageCacheKib}`)
   connection.exec('pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off')
   const statements = new Map<string, Prepared>()
 
@@ -67,6 +68,9 @@ const nothing = {
 const parameters = (values: readonly unknown[]): Parameter[] => values as Parameter[]
 
 const preparedStatementsMax = 500
+
+/** Per connection; SQLite's two megabytes hold the upper levels of a large table's trees and little else. */
+const pageCacheKib = 64 * 1024
 
 /**
  * Opens the database file, creating it if need be, and brings it to the newest schema. Throws a Fault 'unavailable' with
