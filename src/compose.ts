@@ -21,6 +21,7 @@ import { auditContract } from '#audit/contract.ts'
 import { startAuditLog } from '#audit/log.ts'
 import { makeProofs } from '#audit/proofs.ts'
 import { auditLogRoutes, auditRoutes } from '#audit/routes.ts'
+import { makePruning } from '#audit/pruning.ts'
 import { makeTrail } from '#audit/trail.ts'
 import { cosContract } from '#cos/contract.ts'
 import { makeCos } from '#cos/cos.ts'
@@ -42,12 +43,12 @@ import { makeOperator } from '#iam/operator.ts'
 import { identityRoutes, tokenRoutes } from '#iam/routes-identity.ts'
 import { operatorRoutes } from '#iam/routes-operator.ts'
 import { explainRoutes, policyRoutes } from '#iam/routes.ts'
-import { kmsContract, rotationContract } from '#kms/contract.ts'
+import { kmsContract, ownContract } from '#kms/contract.ts'
 import { kmsAuditEvents } from '#kms/audit-events.ts'
 import { requireToken } from '#kms/instances.ts'
 import { makeKms } from '#kms/kms.ts'
 import type { Kms } from '#kms/kms.ts'
-import { kmsRoutes, rotationRoutes } from '#kms/routes.ts'
+import { kmsRoutes, ownRoutes } from '#kms/routes.ts'
 import { holdMasterKey } from '#master-key/hold.ts'
 import { providerOf } from '#master-key/sources.ts'
 import { watchRotation } from '#master-key/watch.ts'
@@ -100,8 +101,10 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   const sealer = parts.use(held.ring)
   const rotation = watchRotation({ database, tables: sealedTables, clock, log, held, providers })
   parts.defer(() => rotation.stop())
-  const audit = makeAudit({ database, clock, random, log, events: kmsAuditEvents })
+  const keyClock: Clock = virtualClock ?? clock
+  const audit = makeAudit({ database, clock: keyClock, random, log, events: kmsAuditEvents })
   parts.defer(() => audit.close())
+  const pruneAudit = makePruning({ database, clock: keyClock, retentionDays: config.auditRetentionDays })
   const outbox = makeOutbox(clock, random, audit.onEvent)
 
   let dispatcher: Dispatcher | null = null
@@ -109,7 +112,6 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   const policyPropagationMs = config.policyPropagationSeconds * 1000
   const iam = await makeIam({ database, outbox, clock, random, sealer, log, policyPropagationMs })
   parts.defer(() => iam.close())
-  const keyClock: Clock = virtualClock ?? clock
   const kms = makeKms({
     database,
     outbox: makeOutbox(keyClock, random, audit.onEvent),
@@ -205,6 +207,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   )
   const afterAdvance = async (): Promise<void> => {
     await kms.sweep()
+    await pruneAudit()
     dispatcher?.wake('kms.leases')
   }
 
@@ -231,7 +234,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       makeService({ dialect: 'policy', contract: explainContract, routes: explainRoutes(iam) }),
       makeService({ dialect: 'resources', contract: resourcesContract, routes: resourcesRoutes(resources) }),
       makeService({ dialect: 'kms', contract: kmsContract, routes: kmsRoutes(kms), watch: kms.watch }),
-      makeService({ dialect: 'kms', contract: rotationContract, routes: rotationRoutes(kms) }),
+      makeService({ dialect: 'kms', contract: ownContract, routes: ownRoutes(kms) }),
       makeService({ dialect: 'vpc', contract: vpcContract, routes: vpcRoutes(vpc), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
@@ -276,7 +279,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     log,
     consumers: [
       leasesConsumer(kms),
-      sweepsConsumer(kms),
+      sweepsConsumer(kms, pruneAudit),
       ...iam.consumers,
       ...resources.consumers,
       ...cos.consumers,
@@ -314,10 +317,13 @@ const leasesConsumer = (kms: Kms): Consumer => ({
 })
 
 /** What the clock makes due: it is looked at now and then, and at once where somebody may have set a date. */
-const sweepsConsumer = (kms: Kms): Consumer => ({
+const sweepsConsumer = (kms: Kms, pruneAudit: () => Promise<void>): Consumer => ({
   name: 'kms.sweeps',
   types: ['kms.key.created', 'kms.key.policy-set'],
-  reconcile: kms.sweep,
+  async reconcile() {
+    await kms.sweep()
+    await pruneAudit()
+  },
 })
 
 /**

@@ -20,6 +20,7 @@ test('parseConfig() has a default for everything and stays on loopback', () => {
     diskProcessCount: 2,
     nbdPort: 10_809,
     policyPropagationSeconds: 0,
+    auditRetentionDays: 0,
     logLevel: 'info',
     revocation: 'at-once',
     clock: 'system',
@@ -57,6 +58,9 @@ const refused: readonly [string, string[], Record<string, string>, RegExp][] = [
   ['a switch that is neither', [], { KEYWARD_INSECURE: 'banana' }, /KEYWARD_INSECURE is a switch/],
   ['a region that is none', ['--region', 'mars'], {}, /--region/],
   ['an unknown level', ['--log-level', 'loud'], {}, /--log-level loud/],
+  ['a retention that is no number', ['--audit-retention-days', 'a year'], {}, /--audit-retention-days must be a whole/],
+  ['a retention of less than nothing', ['--audit-retention-days=-1'], {}, /--audit-retention-days must be a whole/],
+  ['a retention past the century', [], { KEYWARD_AUDIT_RETENTION_DAYS: '36501' }, /from 0 to 36500/],
   ['two master keys', ['--master-key-file', 'k'], { KEYWARD_MASTER_KEY: 'x' }, /both set/],
 ]
 for (const [what, args, environment, message] of refused) {

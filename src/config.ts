@@ -5,7 +5,7 @@ import { isIP, isIPv4 } from 'node:net'
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionDescriptor } from 'node:util'
 import { Fault } from '#base/fault.ts'
-import { policyPropagationSecondsMax } from '#base/limits.ts'
+import { auditRetentionDaysMax, policyPropagationSecondsMax } from '#base/limits.ts'
 import type { LogLevel } from '#base/log.ts'
 import type { Revocation } from '#kms/port.ts'
 import { masterKeySource, oldMasterKeySource, secretVariables } from './config-master-key.ts'
@@ -32,6 +32,8 @@ export interface Config {
   readonly nbdPort: number
   /** How long a change of a policy takes to count: 0 but for tests of clients that are to bear it. */
   readonly policyPropagationSeconds: number
+  /** 0 keeps them for ever. */
+  readonly auditRetentionDays: number
   readonly logLevel: LogLevel
   /** What becomes of volumes in use when their key is disabled. */
   readonly revocation: Revocation
@@ -100,6 +102,11 @@ export const settings = {
     variable: 'KEYWARD_POLICY_PROPAGATION_SECONDS',
     help: 'delay before policies count, for tests (0)',
   },
+  'audit-retention-days': {
+    type: 'string',
+    variable: 'KEYWARD_AUDIT_RETENTION_DAYS',
+    help: 'how long audit records are kept, 0 for ever (0)',
+  },
   'log-level': {
     type: 'string',
     variable: 'KEYWARD_LOG_LEVEL',
@@ -165,6 +172,7 @@ export function parseConfig(
       0,
       policyPropagationSecondsMax,
     ),
+    auditRetentionDays: whole('audit-retention-days', text('audit-retention-days'), 0, 0, auditRetentionDaysMax),
     logLevel: logLevel(text('log-level') ?? 'info'),
     revocation: revocation(text('revocation') ?? 'at-once'),
     clock: clockKind(text('clock') ?? 'system'),

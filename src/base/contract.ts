@@ -27,7 +27,8 @@ export interface Operation {
   /** Status of success, and the shape of its body; no shape means no body. */
   readonly status: number
   readonly reply?: TSchema
-  readonly replyType?: 'json' | 'xml' | 'stream'
+  /** The handler of `text` says in the header which kind it is. */
+  readonly replyType?: 'json' | 'xml' | 'text' | 'stream'
 }
 
 /** A body as it arrives. Whoever reads it to the end knows that it is what the client meant: else reading throws. */

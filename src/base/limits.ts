@@ -355,6 +355,10 @@ export const auditWaitingMax = 10_000
 export const auditLogMs = 1000
 /** Of one transaction of the log: others wait for it, some 20 ms. */
 export const auditLogBatchMax = 500
+/** Old records deleted in one transaction: some milliseconds. */
+export const auditPrunedPerTransaction = 1000
+/** A century; what is longer is for ever, which is 0. */
+export const auditRetentionDaysMax = 36_500
 export const auditPageDefault = 100
 export const auditPageMax = 1000
 

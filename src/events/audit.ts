@@ -46,9 +46,20 @@ export interface Ending {
 /** What a service says of its events: as the end of a watched call, and by themselves. */
 export interface EventDescriber {
   /** Null where the event is not what the call was for. */
-  endOf(event: Event, draft: Draft): { readonly target: AuditBody['target']; readonly ending: Ending } | null
-  /** A record of what the product did itself; null where there is none. */
-  alone(event: Event): { readonly draft: Draft; readonly ending: Ending } | null
+  endOf(
+    event: Event,
+    draft: Draft,
+  ): {
+    readonly target: AuditBody['target']
+    readonly ending: Ending
+    /** In the place of the draft's, where the event knows more. */
+    readonly requestData?: AuditData
+  } | null
+  /**
+   * A record of its own: of what the product did itself, and of what a call brings about beside what it is for; null
+   * where there is none.
+   */
+  alone(event: Event, isWithinCall: boolean): { readonly draft: Draft; readonly ending: Ending } | null
 }
 
 export interface Watched<T> {
@@ -82,6 +93,10 @@ interface Place {
   readonly target: AuditBody['target']
   readonly counterpartId?: string
 }
+
+/** A draft may find out late who asks: its getters stay. */
+const withRequestData = (draft: Draft, requestData: AuditData): Draft =>
+  Object.create(draft, { requestData: { value: requestData, enumerable: true } }) as Draft
 
 export function makeAudit(parts: {
   readonly database: Database
@@ -177,14 +192,14 @@ export function makeAudit(parts: {
     watch,
     async onEvent(tx, event) {
       const scope = scopes.getStore()
-      if (scope && !scope.isWritten) {
-        const end = events.endOf(event, scope.draft)
-        if (!end) return
-        await insertAudit(tx, rowsOf(scope.draft, end.ending, end.target))
+      const end = scope && !scope.isWritten ? events.endOf(event, scope.draft) : null
+      if (scope && end) {
+        const { target, ending, requestData = scope.draft.requestData } = end
+        await insertAudit(tx, rowsOf(withRequestData(scope.draft, requestData), ending, target))
         scope.isWritten = true
         return
       }
-      const alone = scope ? null : events.alone(event)
+      const alone = events.alone(event, Boolean(scope))
       if (alone) await insertAudit(tx, rowsOf(alone.draft, alone.ending))
     },
     outside: (work) => scopes.run(null, work),

@@ -77,14 +77,28 @@ export type Event =
   | (Base & { type: 'resources.tag.deleted'; tagType: string; names: readonly string[] })
   | (Base & { type: 'resources.tag.attached'; tagType: string; names: readonly string[]; resourceCrn: string })
   | (Base & { type: 'resources.tag.detached'; tagType: string; names: readonly string[]; resourceCrn: string })
-  | (Base & { type: 'kms.key.created'; keyCrn: string; keyVersionId: string })
+  | (Base & {
+      type: 'kms.key.created'
+      keyCrn: string
+      keyVersionId: string
+      keyType: string
+      createdAt: number
+      /** Absent where it does not expire. */
+      expiresAt?: number
+    })
   | (Base & { type: 'kms.key.rotated'; keyCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.key.disabled'; keyCrn: string })
   | (Base & { type: 'kms.key.enabled'; keyCrn: string })
   | (Base & { type: 'kms.key.deleted'; keyCrn: string; forced: boolean })
-  | (Base & { type: 'kms.key.expired'; keyCrn: string })
-  | (Base & { type: 'kms.key.restored'; keyCrn: string })
-  | (Base & { type: 'kms.key.purged'; keyCrn: string; deletedAt: number; purgeAllowedFrom: number })
+  | (Base & { type: 'kms.key.expired'; keyCrn: string; keyType: string; expiresAt: number })
+  | (Base & { type: 'kms.key.restored'; keyCrn: string; keyVersionId: string })
+  | (Base & {
+      type: 'kms.key.purged'
+      keyCrn: string
+      deletedAt: number
+      purgeAllowedFrom: number
+      purgeEligibleOn: number
+    })
   | (Base & { type: 'kms.key.moved'; keyCrn: string; keyRingId: string; previousKeyRingId: string })
   | (Base & { type: 'kms.key.sync-requested'; keyCrn: string })
   | (Base & { type: 'kms.key.set-for-deletion'; keyCrn: string; authorizationExpiresAt: number })
@@ -126,6 +140,16 @@ export type Event =
   | (Base & { type: 'kms.registration.created'; keyCrn: string; resourceCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.registration.updated'; keyCrn: string; resourceCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.registration.deleted'; keyCrn: string; resourceCrn: string })
+  /** A service has said that its resources no longer use a key that was disabled or deleted; the first of them by name. */
+  | (Base & {
+      type: 'kms.registrations.deactivated'
+      keyCrn: string
+      noticeId: string
+      serviceName: string
+      serviceAccountId: string
+      resourceCrns: readonly string[]
+      resourceCount: number
+    })
   /** One service brought them to the version that a rotation made, together. */
   | (Base & {
       type: 'kms.registrations.followed'

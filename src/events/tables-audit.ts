@@ -92,3 +92,14 @@ export async function selectSeqOf(reads: Reads, accountId: string, id: string): 
   const query = reads.selectFrom('event_audit').select('seq').where('id', '=', id).where('account_id', '=', accountId)
   return (await query.executeTakeFirst())?.seq ?? null
 }
+
+/**
+ * Deletes what of the oldest `limit` records, of all accounts, is older than `before`; whether that was all of them, so that
+ * more may be waiting. In the order of writing, which is that of time but for moments.
+ */
+export async function deleteOldest(tx: Tx, before: number, limit: number): Promise<boolean> {
+  const oldest = await tx.selectFrom('event_audit').select(['seq', 'at']).orderBy('seq').limit(limit).execute()
+  const seqs = oldest.filter(({ at }) => at < before).map(({ seq }) => seq)
+  if (seqs.length > 0) await tx.deleteFrom('event_audit').where('seq', 'in', seqs).execute()
+  return seqs.length === limit
+}

@@ -164,8 +164,8 @@ const storageManager = [
 
 export const objectStorageActions = { objectReader, objectWriter, contentReader }
 
-/** Keyward's own service: what an account's audit trail shows, whoever may read in it may read. */
-const own = ['keyward.audit.read']
+/** Keyward's own service: whoever may read in an account may read its audit trail and its metrics. */
+const own = ['keyward.audit.read', 'keyward.metrics.read']
 
 export const serviceActions = {
   reader: [...keys(keyReader), ...storageReader, ...own],

@@ -8,6 +8,7 @@ import type { Event } from '#events/event.ts'
 import { initiatorTypes, typeUriOf } from './audit.ts'
 import { keyNameOf } from './key-name.ts'
 import { stateNumbers } from './key-state.ts'
+import { serviceIamId } from './resource.ts'
 
 export const kmsAuditEvents: EventDescriber = {
   endOf(event, draft) {
@@ -16,11 +17,13 @@ export const kmsAuditEvents: EventDescriber = {
     const isRegistration = /^kms\.registrations?\./.test(event.type)
     if (isRegistration !== draft.action.includes('.registrations.')) return null
     const target = { ...draft.target, ...('keyCrn' in event && { id: event.keyCrn }) }
-    return { target, ending: { status: draft.status, responseData: dataOf(event) } }
+    const requestData = { ...draft.requestData, ...requestDataOf(event) }
+    return { target, requestData, ending: { status: draft.status, responseData: dataOf(event) } }
   },
-  alone(event) {
+  alone(event, isWithinCall) {
     const verb = ownActions[event.type]
     if (verb === undefined || !('keyCrn' in event)) return null
+    if (isWithinCall && event.type !== 'kms.registrations.deactivated') return null
     const status = event.type === 'kms.lifecycle.failed' ? event.reasonCode : 200
     const reason = event.type === 'kms.lifecycle.failed' ? { reason: event.reasonForFailure } : {}
     const action = `${keyNameOf(event.keyCrn)?.serviceName ?? 'kms'}.${verb}`
@@ -28,23 +31,49 @@ export const kmsAuditEvents: EventDescriber = {
     const draft: Draft = {
       action,
       ownerAccountId: event.accountId,
-      initiator: { id: '', name: 'Key Protect', typeURI: initiatorTypes.service, accountId: null },
+      initiator: initiatorIn(event),
       target,
       targetForStrangers: target,
       correlationId: '',
-      requestData: {},
+      requestData: requestDataOf(event),
       status,
     }
     return { draft, ending: { status, responseData: dataOf(event), ...reason } }
   },
 }
 
-/** What the key manager does by itself, when its time has come. */
+/** What the key manager does by itself, when its time has come, and what services of this installation say. */
 const ownActions: Readonly<Partial<Record<Event['type'], string>>> = {
   'kms.key.expired': 'secrets.expire',
   'kms.key.rotated': 'secrets.rotate',
   'kms.key.purged': 'secrets.purge',
+  'kms.lifecycle.acknowledged': 'secrets-event.ack',
   'kms.lifecycle.failed': 'secrets-event.ack',
+  'kms.registrations.deactivated': 'registrations.deactivate',
+}
+
+/** Of an acknowledgement the service that gave it, and so a record in its account too. */
+function initiatorIn(event: Event): Draft['initiator'] {
+  const typeURI = initiatorTypes.service
+  if (event.type !== 'kms.lifecycle.acknowledged' && event.type !== 'kms.registrations.deactivated') {
+    return { id: '', name: 'Key Protect', typeURI, accountId: null }
+  }
+  const { serviceName, serviceAccountId: accountId } = event
+  return { id: serviceIamId({ serviceName, accountId }), name: serviceName, typeURI, accountId }
+}
+
+/** The documented records of these have part of their data under `requestData`. */
+function requestDataOf(event: Event): AuditData {
+  switch (event.type) {
+    case 'kms.key.created':
+      return { keyType: event.keyType }
+    case 'kms.key.expired':
+      return { keyType: event.keyType, expirationDate: rfc3339Seconds(event.expiresAt) }
+    case 'kms.key.moved':
+      return { initialValue: { keyRingId: event.previousKeyRingId }, newValue: { keyRingId: event.keyRingId } }
+    default:
+      return {}
+  }
 }
 
 const dataOf = (event: Event): AuditData => ({
@@ -58,6 +87,20 @@ const dataOf = (event: Event): AuditData => ({
 function detailsOf(event: Event): AuditData {
   switch (event.type) {
     case 'kms.key.created':
+      return {
+        keyState: stateNumbers.active,
+        keyVersionCreationDate: rfc3339Seconds(event.createdAt),
+        ...(event.expiresAt !== undefined && { expirationDate: rfc3339Seconds(event.expiresAt) }),
+      }
+    case 'kms.key.set-for-deletion':
+      return {
+        newValue: {
+          ...(event.initiatorId !== undefined && { authID: event.initiatorId }),
+          authExpiration: rfc3339Seconds(event.authorizationExpiresAt),
+        },
+      }
+    case 'kms.registrations.deactivated':
+      return { eventId: event.noticeId, totalResources: event.resourceCount }
     case 'kms.key.enabled':
     case 'kms.key.restored':
       return { keyState: stateNumbers.active }
@@ -67,12 +110,11 @@ function detailsOf(event: Event): AuditData {
       return { keyState: stateNumbers.destroyed }
     case 'kms.key.expired':
       return { initialValue: { keyState: stateNumbers.active }, newValue: { keyState: stateNumbers.deactivated } }
-    case 'kms.key.moved':
-      return { initialValue: { keyRingId: event.previousKeyRingId }, newValue: { keyRingId: event.keyRingId } }
     case 'kms.key.purged':
       return {
         deletionDate: rfc3339Seconds(event.deletedAt),
         purgeAllowedFrom: rfc3339Seconds(event.purgeAllowedFrom),
+        purgeEligibleOn: rfc3339Seconds(event.purgeEligibleOn),
       }
     case 'kms.key-ring.created':
     case 'kms.key-ring.deleted':

@@ -1,6 +1,7 @@
 // What the audit trail says of calls to the key manager: the names, targets and data that Key Protect documents under
 // "Activity tracking events". Payloads, plaintexts, ciphertexts and nonces are no part of it.
 
+import { rfc3339Seconds } from '#base/clock.ts'
 import type { Operation } from '#base/contract.ts'
 import { formatCrn } from '#base/crn.ts'
 import { isUuid } from '#base/id.ts'
@@ -8,8 +9,9 @@ import type { AuditBody, AuditData } from '#events/audit-record.ts'
 import type { Draft, Ending } from '#events/audit.ts'
 import type { Anyone, Caller } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
+import { keyTypeOf } from './key.ts'
 import type { Instance } from './key.ts'
-import { selectInstance } from './tables-service.ts'
+import { selectPlace } from './tables-service.ts'
 
 /** A call as the edge hands it over. */
 export interface AuditedCall {
@@ -22,14 +24,24 @@ export interface AuditedCall {
   readonly caller: Caller | null
 }
 
-export async function draftOf(reads: Reads, call: AuditedCall): Promise<Draft> {
+/** The instance and the key that a call names, as far as there are such; null where there is no such instance. */
+export type AuditedPlace = Awaited<ReturnType<typeof selectPlace>>
+
+export async function placeOf(reads: Reads, { path, headers }: AuditedCall): Promise<AuditedPlace> {
+  const instanceId = instanceIdIn(headers)
+  return isUuid(instanceId) ? await selectPlace(reads, instanceId, path['id'] ?? null) : null
+}
+
+const instanceIdIn = (headers: AuditedCall['headers']): string => headers['bluemix-instance']?.toLowerCase() ?? ''
+
+export function draftOf(call: AuditedCall, place: AuditedPlace): Draft {
   const { operation, anyone, url, path, headers } = call
-  const instanceId = headers['bluemix-instance']?.toLowerCase() ?? ''
-  const instance = isUuid(instanceId) ? await selectInstance(reads, instanceId) : null
+  const instanceId = instanceIdIn(headers)
+  const { instance = null, key = null } = place ?? {}
   const serviceName = instance?.serviceName ?? 'kms'
   const action = actionName(call.name, operation.action ?? 'kms.secrets.default', serviceName)
   const typeURI = typeUriOf(action)
-  const keyId = path['id'] ?? ''
+  const said = path['id'] ?? ''
   const keyRing = headers['x-kms-key-ring']
   return {
     action,
@@ -38,9 +50,12 @@ export async function draftOf(reads: Reads, call: AuditedCall): Promise<Draft> {
     get initiator() {
       return initiatorOf(call)
     },
-    target: { id: instance ? crnOfTarget(instance, keyId) : saidName(serviceName, instanceId, keyId), typeURI },
+    target: {
+      id: instance ? crnOfTarget(instance, key?.id ?? said) : saidName(serviceName, instanceId, said),
+      typeURI,
+    },
     // The GUID and the key id are what the stranger said; the account and the region would be news.
-    targetForStrangers: { id: saidName('kms', instanceId, keyId), typeURI },
+    targetForStrangers: { id: saidName('kms', instanceId, said), typeURI },
     correlationId: anyone.requestId,
     status: operation.status,
     requestData: {
@@ -50,6 +65,22 @@ export async function draftOf(reads: Reads, call: AuditedCall): Promise<Draft> {
     },
   }
 }
+
+/** What the documented records of using or reading a key say of it beside the answer. */
+export function keyDataOf(place: AuditedPlace, now: number): AuditData {
+  const { key } = place ?? {}
+  if (!key) return {}
+  const { expiresAt } = key
+  return {
+    keyType: keyTypeOf(key),
+    ...(expiresAt !== null && {
+      expirationDate: rfc3339Seconds(expiresAt),
+      daysToKeyExpire: Math.max(0, Math.floor((expiresAt - now) / dayMs)),
+    }),
+  }
+}
+
+const dayMs = 24 * 3_600_000
 
 export function initiatorOf({ caller, anyone, headers }: Omit<AuditedCall, 'name'>): Draft['initiator'] {
   const agent = headers['user-agent']
@@ -108,7 +139,9 @@ const saidName = (serviceName: string, serviceInstance: string, keyId: string): 
   formatCrn({ serviceName, serviceInstance, ...(keyId !== '' && { resourceType: 'key', resource: keyId }) })
 
 /** What of an answer may be kept: ids, states, dates, counts. Chosen by name, so that a new field is left out. */
-export function responseDataOf(body: unknown): AuditData {
+export function responseDataOf(body: unknown, headers: Readonly<Record<string, string>>): AuditData {
+  const total = headers['key-total']
+  if (total !== undefined) return { totalResources: Number(total) }
   if (!isObject(body)) return {}
   const { resources, metadata } = body
   const first: unknown = Array.isArray(resources) ? resources[0] : undefined

@@ -252,7 +252,7 @@ export const kmsContract = {
 } as const satisfies Contract
 
 /** Keyward's own. `id` is an id, an alias, or the CRN of the key, which names its instance too. */
-export const rotationContract = {
+export const ownContract = {
   getKeyRotation: {
     method: 'GET',
     path: '/keyward/v1/keys/{id}/rotation',
@@ -260,5 +260,15 @@ export const rotationContract = {
     action: 'kms.registrations.listforkey',
     status: 200,
     reply: rotationReply,
+  },
+  getMetrics: {
+    method: 'GET',
+    path: '/keyward/v1/metrics',
+    summary: "Read the metrics of an account's instances whose policy asks for them, as Prometheus does",
+    action: 'keyward.metrics.read',
+    query: Type.Object({ account_id: Type.String({ pattern: '^[0-9a-f]{32}$' }) }),
+    status: 200,
+    replyType: 'text',
+    reply: Type.String(),
   },
 } as const satisfies Contract

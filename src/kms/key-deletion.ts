@@ -76,7 +76,7 @@ export function makeKeyDeletion(parts: {
       const material = imported ? 'importedSecurely' : 'generated'
       requireCreationAccess(await selectPoliciesFor(tx, grant), { extractable, material })
       await setRestored(tx, grant, now)
-      await outbox.append(tx, { type: 'kms.key.restored', ...told(asked, key) })
+      await outbox.append(tx, { type: 'kms.key.restored', ...told(asked, key), keyVersionId: key.newestVersion.id })
       await notices.tell(tx, { type: 'restore', key, state: nextState.restore, now })
       return { key: await readKey(tx, grant, now), aliases: await aliasesOf(tx, key), payload: null }
     })
@@ -116,6 +116,7 @@ export function makeKeyDeletion(parts: {
       ...facts,
       deletedAt,
       purgeAllowedFrom: deletedAt + waits.purgeMs,
+      purgeEligibleOn: deletedAt + waits.keepDeletedMs,
     })
   }
 

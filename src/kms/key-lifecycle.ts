@@ -8,7 +8,7 @@ import { expiredKeysPerSweep } from '#base/limits.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'
 import type { Access, Asked } from './access.ts'
-import { crnOf, requireRootKey, requireState } from './key.ts'
+import { crnOf, keyTypeOf, requireRootKey, requireState } from './key.ts'
 import type { Key } from './key.ts'
 import { isAllowed, nextState } from './key-state.ts'
 import { readKey } from './keys.ts'
@@ -81,7 +81,13 @@ export function makeKeyLifecycle(parts: {
       const keys = await selectExpiredKeys(tx, now, expiredKeysPerSweep)
       for (const key of keys) {
         await setExpired(tx, key.id, now)
-        await outbox.append(tx, { type: 'kms.key.expired', accountId: key.instance.accountId, keyCrn: crnOf(key) })
+        await outbox.append(tx, {
+          type: 'kms.key.expired',
+          accountId: key.instance.accountId,
+          keyCrn: crnOf(key),
+          keyType: keyTypeOf(key),
+          expiresAt: key.expiresAt ?? now,
+        })
       }
       return keys
     })

@@ -124,3 +124,15 @@ const actionWords = {
   register: 'registering a resource',
   lease: 'using a data key',
 } as const satisfies Record<KeyAction, string>
+
+/** As events and the audit trail call the two kinds. */
+export const keyTypeOf = ({ extractable }: { readonly extractable: boolean }): string =>
+  extractable ? 'standard_key' : 'root_key'
+
+/** What the event of its creation says of a key. */
+export const createdFacts = (key: Key) => ({
+  keyVersionId: key.newestVersion.id,
+  keyType: keyTypeOf(key),
+  createdAt: key.createdAt,
+  ...(key.expiresAt !== null && { expiresAt: key.expiresAt }),
+})

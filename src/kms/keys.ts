@@ -14,7 +14,7 @@ import type { Access, Asked } from './access.ts'
 import { found, noSuchInstance } from './access.ts'
 import { giveAlias } from './aliases.ts'
 import { base64 } from './base64.ts'
-import { crnOf, defaultKeyRing, keyNotFound, requireRootKey, requireState } from './key.ts'
+import { createdFacts, crnOf, defaultKeyRing, keyNotFound, requireRootKey, requireState } from './key.ts'
 import type { Instance, Key, KeyVersion } from './key.ts'
 import { openVersion, sealVersion } from './key-material.ts'
 import { dueFrom, firstPolicies, requireRotates } from './key-policies.ts'
@@ -93,7 +93,7 @@ export function makeKeys(parts: {
       await requireKeyRing(tx, instance.id, key.keyRing)
       await insertKey(tx, grant, key)
       await insertFirstVersion(tx, grant, first)
-      await outbox.append(tx, { type: 'kms.key.created', ...facts, keyVersionId: key.id })
+      await outbox.append(tx, { type: 'kms.key.created', ...facts, ...createdFacts(key) })
       for (const alias of aliases) {
         await giveAlias(tx, grant, key, { alias, keyId: key.id, createdAt, createdBy })
         await outbox.append(tx, { type: 'kms.alias.created', ...facts, alias })

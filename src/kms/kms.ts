@@ -2,6 +2,7 @@
 // compose: holders of leases come and go, sweeps are run after events and now and then in any case.
 
 import type { Clock } from '#base/clock.ts'
+import type { Reply } from '#base/contract.ts'
 import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
@@ -14,8 +15,8 @@ import { makeAcknowledging } from './acknowledging.ts'
 import type { Acknowledging } from './acknowledging.ts'
 import { makeAliases } from './aliases.ts'
 import type { Aliases } from './aliases.ts'
-import { draftOf, failed, responseDataOf } from './audit.ts'
-import type { AuditedCall } from './audit.ts'
+import { draftOf, failed, keyDataOf, placeOf, responseDataOf } from './audit.ts'
+import type { AuditedCall, AuditedPlace } from './audit.ts'
 import { auditedPort } from './audited-port.ts'
 import { makeDataKeys } from './data-keys.ts'
 import { makeFencing } from './fencing.ts'
@@ -40,6 +41,8 @@ import { makeKeys } from './keys.ts'
 import type { Keys } from './keys.ts'
 import { makeLeaseBook } from './lease-book.ts'
 import { makeLeases } from './leases.ts'
+import { makeMetrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
 import { makeNotices } from './notices.ts'
 import type { KmsPort, LeaseHolder, Revocation } from './port.ts'
 import { makeRegistering } from './registering.ts'
@@ -67,8 +70,9 @@ export interface Kms {
   readonly registering: Registering
   readonly acknowledging: Acknowledging
   readonly rotationProgress: RotationProgress
+  readonly metrics: Pick<Metrics, 'text'>
   /** Serves a call of the API and keeps a record of it. */
-  watch<Answer extends { readonly body: unknown; readonly status: number | undefined }>(
+  watch<Answer extends Pick<Reply<unknown>, 'body' | 'status' | 'headers'>>(
     call: AuditedCall & { statusOf(error: unknown): number },
     serve: () => Promise<Answer>,
   ): Promise<Answer>
@@ -102,8 +106,10 @@ export function makeKms(parts: {
   readonly isMasterKeyInToken: boolean
   readonly audit: Audit
 }): Kms {
-  const { database, clock, random, iam, audit } = parts
+  const { database, clock, random, iam } = parts
   const { reads } = database
+  const metrics = makeMetrics({ reads, iam, clock: parts.realClock, log: parts.log })
+  const audit = metrics.metered(parts.audit)
   const access = makeAccess(reads, iam)
   const standings = makeStandings({ reads, clock, iam })
   const { revocation = 'at-once' } = parts
@@ -128,16 +134,21 @@ export function makeKms(parts: {
   }
   return {
     port: auditedPort(port, audit, random),
-    watch: (call, serve) =>
-      audit.watch({
-        draft: () => draftOf(reads, call),
+    watch(call, serve) {
+      let place: AuditedPlace = null
+      return audit.watch({
+        async draft() {
+          place = await placeOf(reads, call)
+          return draftOf(call, place)
+        },
         serve,
-        endOf: ({ body, status }) => ({
+        endOf: ({ body, status, headers }) => ({
           status: status ?? call.operation.status,
-          responseData: responseDataOf(body),
+          responseData: { ...keyDataOf(place, clock.now()), ...responseDataOf(body, headers) },
         }),
         failureOf: (error) => failed(call.statusOf(error), error),
-      }),
+      })
+    },
     clock,
     keys: makeKeys(within),
     use: makeKeyUse({ ...within, reads }),
@@ -150,6 +161,7 @@ export function makeKms(parts: {
     registering: makeRegistering(within),
     acknowledging: makeAcknowledging(within),
     rotationProgress: makeRotationProgress(within),
+    metrics,
     registrations: makeRegistrations({ reads, clock, access }),
     holders: {
       registerHolder(holder) {

@@ -115,6 +115,12 @@ export function makeNotices(parts: {
         ...(oldVersionId !== null && { oldKeyVersionId: oldVersionId }),
         ...(newVersionId !== null && { newKeyVersionId: newVersionId }),
       })
+      if (notice.type === 'disable' || notice.type === 'delete') {
+        const { resources: resourceCrns, resourceCount } = notice
+        const by = { ...facts(key, notice), initiatorId: serviceIamId(notice) }
+        const { noticeType: _, ...told } = by
+        await outbox.append(tx, { type: 'kms.registrations.deactivated', ...told, resourceCrns, resourceCount })
+      }
       return null
     })
     if (contradiction === null || contradiction === 'early') return contradiction === null

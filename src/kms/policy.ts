@@ -77,6 +77,8 @@ export const isPrivateOnly = (policies: InstancePolicies): boolean =>
 export const allowedAddresses = (policies: InstancePolicies): readonly string[] | null =>
   inForce(policies, 'allowedIP')?.allowed_ip ?? null
 
+export const isMetered = (policies: InstancePolicies): boolean => inForce(policies, 'metrics') !== null
+
 /** "Key create and import access": what is not said falls back to these. */
 const creationDefaults = {
   create_root_key: true,

@@ -10,7 +10,7 @@ import type { Outbox } from '#events/outbox.ts'
 import type { IamPort, ServiceSubject } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
 import { keyTarget } from './access.ts'
-import { crnOf, defaultKeyRing, keyCrn } from './key.ts'
+import { createdFacts, crnOf, defaultKeyRing, keyCrn } from './key.ts'
 import type { Instance, Key } from './key.ts'
 import { generateMaterial, sealVersion } from './key-material.ts'
 import { noKeyPolicies } from './policy.ts'
@@ -49,7 +49,7 @@ export function makeProviderKeys(parts: {
       await insertKey(tx, grant, key)
       await insertFirstVersion(tx, grant, first)
       const facts = { accountId: providerAccountId, initiatorId: key.createdBy, keyCrn: crnOf(key) }
-      await outbox.append(tx, { type: 'kms.key.created', ...facts, keyVersionId: id })
+      await outbox.append(tx, { type: 'kms.key.created', ...facts, ...createdFacts(key) })
     })
     return keyCrn(instance, id)
   }

@@ -2,7 +2,7 @@ import { reply } from '#base/contract.ts'
 import type { Routes } from '#base/contract.ts'
 import type { Anyone, Context } from '#iam/port.ts'
 import { askedBy } from './access.ts'
-import type { kmsContract, rotationContract } from './contract.ts'
+import type { kmsContract, ownContract } from './contract.ts'
 import { acknowledgement } from './acknowledging.ts'
 import { importTokenRequest } from './import-tokens.ts'
 import { instancePolicyChanges, instancePolicyType } from './instance-policy-request.ts'
@@ -194,6 +194,10 @@ const kmipRoutes = {
   deleteKmipObject: noKmip,
 } satisfies Partial<AllRoutes>
 
-export const rotationRoutes = ({ rotationProgress }: Kms): Routes<typeof rotationContract, Context, Anyone> => ({
+export const ownRoutes = ({ rotationProgress, metrics }: Kms): Routes<typeof ownContract, Context, Anyone> => ({
   getKeyRotation: async (context, input) => rotationView(await rotationProgress.report(...askedByName(context, input))),
+  getMetrics: async (context, { query }) =>
+    reply(await metrics.text(context, query.account_id), {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    }),
 })

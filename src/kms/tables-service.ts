@@ -30,14 +30,22 @@ export async function insertInstance(tx: Tx, instance: Instance, now: number): P
     .execute()
 }
 
-export async function selectInstance(reads: Reads, id: string): Promise<Instance | null> {
+export async function selectInstanceSettings(reads: Reads, id: string): Promise<InstanceSettings | null> {
   const row = await reads
     .selectFrom('kms_instance')
     .select(['id', 'service_name as serviceName', 'account_id as accountId', 'region'])
-    .select('resource_group_id as resourceGroupId')
+    .select(['resource_group_id as resourceGroupId', 'policies'])
     .where('id', '=', id)
     .executeTakeFirst()
-  return row ? { ...row } : null
+  return row ? { ...row, policies: parseInstancePolicies(row.policies) } : null
+}
+
+/** What is known of a key before anybody is asked about it. */
+export interface PlacedKey {
+  readonly id: string
+  readonly keyRing: string
+  readonly extractable: boolean
+  readonly expiresAt: number | null
 }
 
 /** An instance, and in it the key that is asked for by its id or an alias, if there is such a key. */
@@ -47,7 +55,7 @@ export async function selectPlace(
   idOrAlias: string | null,
 ): Promise<{
   readonly instance: InstanceSettings
-  readonly key: { readonly id: string; readonly keyRing: string } | null
+  readonly key: PlacedKey | null
 } | null> {
   const name = idOrAlias ?? ''
   const keyId = isUuid(name)
@@ -63,10 +71,11 @@ export async function selectPlace(
     .select(['kms_instance.id', 'kms_instance.service_name', 'kms_instance.account_id'])
     .select(['kms_instance.region', 'kms_instance.resource_group_id'])
     .select(['kms_instance.policies', 'kms_key.id as key_id', 'kms_key.key_ring'])
+    .select(['kms_key.extractable', 'kms_key.expires_at'])
     .where('kms_instance.id', '=', instanceId)
     .executeTakeFirst()
   if (!row) return null
-  const { key_id: id, key_ring: keyRing } = row
+  const { key_id: id, key_ring: keyRing, extractable, expires_at: expiresAt } = row
   return {
     instance: {
       id: row.id,
@@ -76,7 +85,7 @@ export async function selectPlace(
       resourceGroupId: row.resource_group_id,
       policies: parseInstancePolicies(row.policies),
     },
-    key: id === null || keyRing === null ? null : { id, keyRing },
+    key: id === null || keyRing === null ? null : { id, keyRing, extractable: extractable === 1, expiresAt },
   }
 }
 

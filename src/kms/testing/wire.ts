@@ -6,8 +6,8 @@ import { systemRandom } from '#base/random.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeService } from '#edge/service.ts'
 import type { Caller } from '#iam/port.ts'
-import { kmsContract, rotationContract } from '../contract.ts'
-import { kmsRoutes, rotationRoutes } from '../routes.ts'
+import { kmsContract, ownContract } from '../contract.ts'
+import { kmsRoutes, ownRoutes } from '../routes.ts'
 import { accountB, blockStorage, makeWorld, serviceActions } from './world.ts'
 import type { World } from './world.ts'
 
@@ -52,7 +52,7 @@ export async function makeWire(): Promise<Wire> {
   const server = makeServer({
     services: [
       makeService({ dialect: 'kms', contract: kmsContract, routes: kmsRoutes(kms), watch: kms.watch }),
-      makeService({ dialect: 'kms', contract: rotationContract, routes: rotationRoutes(kms) }),
+      makeService({ dialect: 'kms', contract: ownContract, routes: ownRoutes(kms) }),
     ],
     iam,
     clock,
@@ -77,7 +77,7 @@ export async function makeWire(): Promise<Wire> {
       return {
         status: response.statusCode,
         headers: response.headers,
-        body: text === '' ? undefined : JSON.parse(text),
+        body: text === '' ? undefined : isJson(response.headers) ? JSON.parse(text) : text,
       }
     },
     async expect(status, method, path, sent) {
@@ -95,6 +95,8 @@ export async function makeWire(): Promise<Wire> {
   }
   return wire
 }
+
+const isJson = (headers: Record<string, unknown>): boolean => !String(headers['content-type']).startsWith('text/plain')
 
 /** Resources in the envelope of their kind. */
 export const enveloped = (kind: string, ...resources: unknown[]) => ({
