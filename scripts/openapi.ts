@@ -10,9 +10,9 @@ import { operatorContract } from '#iam/contract-operator.ts'
 import { tokenContract } from '#iam/contract-tokens.ts'
 import { explainContract } from '#iam/contract-access.ts'
 import { policyContract } from '#iam/contract.ts'
+import { kmsContract, kmsOperatorContract, ownContract } from '#kms/contract.ts'
 import { auditLogContract } from '#audit/contract-log.ts'
 import { cosContract } from '#cos/contract.ts'
-import { kmsContract, ownContract } from '#kms/contract.ts'
 import { auditContract } from '#audit/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
@@ -36,6 +36,7 @@ const documents: Readonly<Record<string, { readonly title: string; readonly cont
       ...explainContract,
       ...ownContract,
       ...operatorContract,
+      ...kmsOperatorContract,
       ...clockContract,
     },
   },

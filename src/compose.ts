@@ -43,12 +43,12 @@ import { makeOperator } from '#iam/operator.ts'
 import { identityRoutes, tokenRoutes } from '#iam/routes-identity.ts'
 import { operatorRoutes } from '#iam/routes-operator.ts'
 import { explainRoutes, policyRoutes } from '#iam/routes.ts'
-import { kmsContract, ownContract } from '#kms/contract.ts'
+import { kmsContract, kmsOperatorContract, ownContract } from '#kms/contract.ts'
 import { kmsAuditEvents } from '#kms/audit-events.ts'
 import { requireToken } from '#kms/instances.ts'
 import { makeKms } from '#kms/kms.ts'
 import type { Kms } from '#kms/kms.ts'
-import { kmsRoutes, ownRoutes } from '#kms/routes.ts'
+import { kmsOperatorRoutes, kmsRoutes, ownRoutes } from '#kms/routes.ts'
 import { holdMasterKey } from '#master-key/hold.ts'
 import { providerOf } from '#master-key/sources.ts'
 import { watchRotation } from '#master-key/watch.ts'
@@ -235,6 +235,12 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       makeService({ dialect: 'resources', contract: resourcesContract, routes: resourcesRoutes(resources) }),
       makeService({ dialect: 'kms', contract: kmsContract, routes: kmsRoutes(kms), watch: kms.watch }),
       makeService({ dialect: 'kms', contract: ownContract, routes: ownRoutes(kms) }),
+      makeService({
+        dialect: 'identity',
+        contract: kmsOperatorContract,
+        routes: kmsOperatorRoutes(kms),
+        operator: operatorAccess,
+      }),
       makeService({ dialect: 'vpc', contract: vpcContract, routes: vpcRoutes(vpc), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),

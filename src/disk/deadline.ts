@@ -3,9 +3,9 @@
 // killed. The system keeps that promise even for a stopped process, and a dead one serves nobody.
 
 import type { Clock } from '#base/clock.ts'
-import { Fault } from '#base/fault.ts'
 import { diskCallMsMax, fenceKillMs, leaseMs, leaseRenewMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
+import { within } from '#base/within.ts'
 import type { FenceAck } from '#kms/port.ts'
 import type { DiskPort } from './port.ts'
 import type { DiskProcessPort } from './process-port.ts'
@@ -19,17 +19,11 @@ export interface Watched {
   kill(): void
 }
 
-/** The answer, or a Fault 'unavailable' after `limitMs`; the work itself may go on and must bear being asked for again. */
-export function within<Answer>(clock: Clock, limitMs: number, answer: Promise<Answer>): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const late = new Fault('unavailable', 'the disk process did not answer in time')
-    const cancel = clock.after(limitMs, () => reject(late))
-    answer.then(resolve, reject).finally(cancel)
-  })
-}
+const late = { sentence: 'the disk process did not answer in time' }
 
 export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): DiskPort {
-  const soon = <Answer>(answer: Promise<Answer>): Promise<Answer> => within(clock, diskCallMsMax, answer)
+  /** The work itself may go on and must bear being asked for again. */
+  const soon = <Answer>(answer: Promise<Answer>): Promise<Answer> => within(clock, diskCallMsMax, answer, late)
   return {
     createVolume: (volume) => soon(remote.createVolume(volume)),
     deleteVolume: (volumeId) => soon(remote.deleteVolume(volumeId)),
@@ -47,7 +41,7 @@ export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): D
 export async function fenceOrKill(watched: Watched, leaseIds: readonly string[]): Promise<readonly FenceAck[]> {
   const { remote, ended, clock, log } = watched
   try {
-    return await within(clock, fenceKillMs, remote.fence(leaseIds))
+    return await within(clock, fenceKillMs, remote.fence(leaseIds), late)
   } catch (err) {
     log.error({ err, leaseIds }, 'a disk process did not acknowledge a fence and is killed')
     watched.kill()
@@ -79,7 +73,7 @@ export function watch(watched: Watched): () => void {
   async function look(): Promise<void> {
     const askedMs = clock.monotonicMs()
     try {
-      await within(clock, leaseMs, remote.hello())
+      await within(clock, leaseMs, remote.hello(), late)
       if (!isOver) cancel = next()
     } catch (err) {
       if (isOver) return

@@ -7,6 +7,7 @@ import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import { fenceAckMs, leaseMs, leaseRenewMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
+import { within } from '#base/within.ts'
 import { signFenceAck } from '#crypto/fence-ack.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import type { FenceAck, KmsPort, LeaseRequest } from '#kms/port.ts'
@@ -52,6 +53,8 @@ interface Entry {
   cancelTimer: () => void
 }
 
+const silence = 'the key manager did not answer in time'
+
 /** Ended leases are remembered so that a fence that comes late is acknowledged too; more are in nobody's interest. */
 const endedMax = 4096
 
@@ -73,9 +76,12 @@ export class LeaseBook {
     const askedMs = clock.monotonicMs()
     const asked = kms.leaseDataKey(holderId, request)
     // Later than this an answer would be worth nothing; should it come all the same, nobody may keep what it brings.
-    const leased = await this.#within(leaseMs, asked, (late) => {
-      late.dataKey.fill(0)
-      void kms.releaseLeases(holderId, [late.leaseId]).catch(() => undefined)
+    const leased = await within(clock, leaseMs, asked, {
+      sentence: silence,
+      onLate(late) {
+        late.dataKey.fill(0)
+        void kms.releaseLeases(holderId, [late.leaseId]).catch(() => undefined)
+      },
     })
     const dataKey = SecretBytes.own(leased.dataKey)
     const { leaseId } = leased
@@ -154,25 +160,13 @@ export class LeaseBook {
     if (entry.endedAt !== null) return
     this.#forget(entry)
     this.#remember(entry)
-    const { kms, holderId, log } = this.#parts
+    const { kms, clock, holderId, log } = this.#parts
     try {
-      await this.#within(fenceAckMs, kms.releaseLeases(holderId, [entry.leaseId]), () => undefined)
+      await within(clock, fenceAckMs, kms.releaseLeases(holderId, [entry.leaseId]), { sentence: silence })
     } catch (err) {
       // The key manager will see it end by time.
       log.warn({ err, leaseId: entry.leaseId }, 'lease could not be given back')
     }
-  }
-
-  /** The answer, or a Fault when it takes longer than `limitMs`; `onLate` then gets what comes after all. */
-  #within<Answer>(limitMs: number, answer: Promise<Answer>, onLate: (answer: Answer) => void): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      let isLate = false
-      const cancel = this.#parts.clock.after(limitMs, () => {
-        isLate = true
-        reject(new Fault('unavailable', 'the key manager did not answer in time'))
-      })
-      answer.then((value) => (isLate ? onLate(value) : resolve(value)), reject).finally(cancel)
-    })
   }
 
   #forget(entry: Entry): void {

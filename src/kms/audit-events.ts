@@ -2,6 +2,7 @@
 // that is known there is the event. Source: Key Protect, "Activity tracking events".
 
 import { rfc3339Seconds } from '#base/clock.ts'
+import { parseCrn } from '#base/crn.ts'
 import type { AuditData } from '#events/audit-record.ts'
 import type { Draft, EventDescriber } from '#events/audit.ts'
 import type { Event } from '#events/event.ts'
@@ -21,6 +22,7 @@ export const kmsAuditEvents: EventDescriber = {
     return { target, requestData, ending: { status: draft.status, responseData: dataOf(event) } }
   },
   alone(event, isWithinCall) {
+    if (event.type === 'kms.instance.network-policies-lifted') return liftedRecord(event)
     const verb = ownActions[event.type]
     if (verb === undefined || !('keyCrn' in event)) return null
     if (isWithinCall && event.type !== 'kms.registrations.deactivated') return null
@@ -50,6 +52,17 @@ const ownActions: Readonly<Partial<Record<Event['type'], string>>> = {
   'kms.lifecycle.acknowledged': 'secrets-event.ack',
   'kms.lifecycle.failed': 'secrets-event.ack',
   'kms.registrations.deactivated': 'registrations.deactivate',
+}
+
+function liftedRecord(event: Extract<Event, { type: 'kms.instance.network-policies-lifted' }>) {
+  const action = `${parseCrn(event.instanceCrn)?.serviceName ?? 'kms'}.instance-policies.write`
+  const target = { id: event.instanceCrn, typeURI: typeUriOf(action) }
+  const initiator = { id: '', name: 'operator', typeURI: initiatorTypes.service, accountId: null }
+  const requestData = { newValue: Object.fromEntries(event.policyTypes.map((type) => [`policy${type}Enabled`, false])) }
+  const [ownerAccountId, status] = [event.accountId, 204]
+  const said = { target, targetForStrangers: target, correlationId: '', requestData }
+  const draft: Draft = { action, ownerAccountId, initiator, ...said, status }
+  return { draft, ending: { status, responseData: {} } }
 }
 
 /** Of an acknowledgement the service that gave it, and so a record in its account too. */

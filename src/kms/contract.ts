@@ -272,3 +272,14 @@ export const ownContract = {
     reply: Type.String(),
   },
 } as const satisfies Contract
+
+/** Keyward's own, for the operator: whoever restricted an instance to addresses that nobody has needs somebody else. */
+export const kmsOperatorContract = {
+  liftNetworkPolicies: {
+    method: 'POST',
+    path: '/keyward/v1/operator/kms_instances/{instance_id}/lift_network_policies',
+    summary: 'Disable the policies allowedNetwork and allowedIP of an instance',
+    action: 'keyward.kms.lift-network-policies',
+    status: 204,
+  },
+} as const satisfies Contract

@@ -4,6 +4,7 @@
 import type { Clock } from '#base/clock.ts'
 import { fenceAckMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
+import { within } from '#base/within.ts'
 import { verifyFenceAck } from '#crypto/fence-ack.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'
@@ -44,8 +45,8 @@ export function makeFencing(parts: {
     const answered = tell(holder, leases, sinceMs).catch((error: unknown) =>
       log.error({ err: error, ...facts }, 'a fence could not be completed: the leases run to their end'),
     )
-    if (await within(answered, fenceAckMs)) return
-    log.warn(facts, 'a holder has not acknowledged a fence in time: its leases run to their end')
+    const sentence = 'a holder has not acknowledged a fence in time: its leases run to their end'
+    await within(clock, fenceAckMs, answered, { sentence }).catch(() => log.warn(facts, sentence))
   }
 
   async function tell(holder: LeaseHolder, leases: readonly BookedLease[], sinceMs: number): Promise<void> {
@@ -80,13 +81,6 @@ export function makeFencing(parts: {
       }
     })
   }
-
-  /** Whether `work` ended within the time; it goes on in either case. */
-  const within = (work: Promise<void>, ms: number): Promise<boolean> =>
-    new Promise((resolve, reject) => {
-      const cancel = clock.after(ms, () => resolve(false))
-      work.then(() => resolve(true), reject).finally(cancel)
-    })
 
   return {
     registerHolder: (holder) => void holders.set(holder.holderId, holder),

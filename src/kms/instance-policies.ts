@@ -2,6 +2,9 @@
 // where those things happen (access.ts, keys.ts, key-rotation.ts); keys that exist are not touched by a change.
 
 import type { Clock } from '#base/clock.ts'
+import { formatCrn } from '#base/crn.ts'
+import { Fault } from '#base/fault.ts'
+import { isUuid } from '#base/id.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'
 import { noSuchInstance } from './access.ts'
@@ -12,7 +15,11 @@ import { stampOf } from './key-policies.ts'
 import { isListed } from './network.ts'
 import { allowedAddresses, instancePolicyTypes } from './policy.ts'
 import type { InstancePolicy, InstancePolicyType } from './policy.ts'
-import { selectInstancePolicies, setInstancePolicies } from './tables-instance.ts'
+import { liftPolicies, selectInstancePolicies, setInstancePolicies } from './tables-instance.ts'
+import { selectInstanceSettings } from './tables-service.ts'
+
+/** Those that say whence requests are taken. */
+const networkPolicyTypes = ['allowedIP', 'allowedNetwork'] as const
 
 export type ShownInstancePolicy = InstancePolicy & { readonly type: InstancePolicyType }
 
@@ -62,7 +69,28 @@ export function makeInstancePolicies(parts: {
     return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
   }
 
-  return { get, set, allowedIpPort }
+  /** For the operator, who no tenant is: what keeps everybody out is set aside, and whose instance it is reads it in its trail. */
+  async function liftNetworkPolicies(instanceId: string): Promise<void> {
+    await database.transaction(async (tx) => {
+      const instance = isUuid(instanceId) ? await selectInstanceSettings(tx, instanceId) : null
+      if (!instance) throw new Fault('not_found', 'there is no such instance')
+      const now = clock.now()
+      const lifted = networkPolicyTypes.flatMap((type) => {
+        const policy = instance.policies[type]
+        return policy?.enabled
+          ? [[type, { ...policy, enabled: false, updatedAt: now, updatedBy: 'operator' }] as const]
+          : []
+      })
+      if (lifted.length === 0) return
+      await liftPolicies(tx, instance.id, { ...instance.policies, ...Object.fromEntries(lifted) })
+      const { accountId, serviceName, region: location, id: serviceInstance } = instance
+      const instanceCrn = formatCrn({ serviceName, location, accountId, serviceInstance })
+      const policyTypes = lifted.map(([type]) => type)
+      await outbox.append(tx, { type: 'kms.instance.network-policies-lifted', accountId, instanceCrn, policyTypes })
+    })
+  }
+
+  return { get, set, allowedIpPort, liftNetworkPolicies }
 }
 
 /** Whoever leaves out the own address could not put it in again. */

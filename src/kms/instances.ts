@@ -5,6 +5,7 @@ import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import type { Database, Reads } from '#store/database.ts'
 import type { KmsInstance, KmsPort } from './port.ts'
+import type { Scrubbing } from './scrubbing.ts'
 import { deleteInstance as deleteRows, hasInstanceOf, insertInstance, selectLivingKeyIds } from './tables-service.ts'
 
 export type Instances = Pick<KmsPort, 'hsCryptoRefusal' | 'createInstance' | 'deleteInstance'>
@@ -13,8 +14,9 @@ export function makeInstances(parts: {
   readonly database: Database
   readonly clock: Clock
   readonly isMasterKeyInToken: boolean
+  readonly scrubbing: Scrubbing
 }): Instances {
-  const { database, clock, isMasterKeyInToken } = parts
+  const { database, clock, isMasterKeyInToken, scrubbing } = parts
   const hsCryptoRefusal = isMasterKeyInToken ? null : needsToken
 
   async function createInstance(instance: KmsInstance): Promise<void> {
@@ -29,6 +31,7 @@ export function makeInstances(parts: {
       if (living.length > 0) throw keysRemain(id, living)
       await deleteRows(tx, id)
     })
+    await scrubbing.scrub()
   }
 
   return { hsCryptoRefusal, createInstance, deleteInstance }

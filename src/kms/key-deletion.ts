@@ -20,6 +20,7 @@ import type { Leases } from './leases.ts'
 import { requireCreationAccess } from './new-material.ts'
 import type { Notices } from './notices.ts'
 import { serviceOf } from './resource.ts'
+import type { Scrubbing } from './scrubbing.ts'
 import { selectPoliciesFor } from './tables-instance.ts'
 import { setDeletionSet, setDestroyed, setRestored } from './tables-key.ts'
 import { countProtected, deleteRegistrations } from './tables-registration.ts'
@@ -37,8 +38,9 @@ export function makeKeyDeletion(parts: {
   readonly access: Access
   readonly leases: Leases
   readonly notices: Notices
+  readonly scrubbing: Scrubbing
 }) {
-  const { database, outbox, clock, sealer, access, leases, notices } = parts
+  const { database, outbox, clock, sealer, access, leases, notices, scrubbing } = parts
 
   /** The key as it is after, with the material that a standard key had: the last chance to keep it. */
   async function remove(asked: Asked, id: string, force: boolean): Promise<ShownKey> {
@@ -85,7 +87,7 @@ export function makeKeyDeletion(parts: {
   /** Nothing brings it back. The answer is the key as it was: afterwards there is none. */
   async function purge(asked: Asked, id: string): Promise<ShownKey> {
     const grant = await access.key(asked, 'kms.secrets.purge', id)
-    return await database.transaction(async (tx) => {
+    const purged = await database.transaction(async (tx) => {
       const now = clock.now()
       const key = await readKey(tx, grant, now)
       requireState(key, 'purge')
@@ -95,6 +97,8 @@ export function makeKeyDeletion(parts: {
       await purgeRows(tx, key, told(asked, key))
       return { key, aliases, payload: null }
     })
+    await scrubbing.scrub()
+    return purged
   }
 
   /** Purges what was deleted 90 days ago. To be called again and again. */
@@ -105,7 +109,8 @@ export function makeKeyDeletion(parts: {
       for (const key of keys) await purgeRows(tx, key, { accountId: key.instance.accountId, keyCrn: crnOf(key) })
       return keys.length
     })
-    if (count === keysPerSweep) await purgeDeleted()
+    if (count === keysPerSweep) return await purgeDeleted()
+    if (count > 0) await scrubbing.scrub()
   }
 
   async function purgeRows(tx: Tx, key: Key, facts: { accountId: string; initiatorId?: string; keyCrn: string }) {

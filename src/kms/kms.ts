@@ -53,6 +53,7 @@ import type { Registrations } from './registrations.ts'
 import { makeRewrapping } from './rewrapping.ts'
 import { makeRotationProgress } from './rotation-progress.ts'
 import type { RotationProgress } from './rotation-progress.ts'
+import { makeScrubbing } from './scrubbing.ts'
 import { makeStandings } from './standings.ts'
 
 export interface Kms {
@@ -116,11 +117,12 @@ export function makeKms(parts: {
   const fencing = makeFencing({ ...parts, clock: parts.realClock })
   const leases = makeLeases({ ...parts, reads, standings, fencing, book: makeLeaseBook(), revocation })
   const notices = makeNotices(parts)
-  const within = { ...parts, access, leases, notices }
+  const scrubbing = makeScrubbing(database)
+  const within = { ...parts, access, leases, notices, scrubbing }
   const lifecycle = { ...makeKeyLifecycle(within), ...makeKeyDeletion(within), ...makeKeyRotation(within) }
   const { leaseDataKey, renewLeases, releaseLeases } = leases
   const port: KmsPort = {
-    ...makeInstances(parts),
+    ...makeInstances({ ...parts, scrubbing }),
     ...makeDataKeys({ ...parts, leases }),
     ...makeRewrapping(parts),
     ...makeProviderKeys(parts),
@@ -178,6 +180,7 @@ export function makeKms(parts: {
       await lifecycle.expireKeys()
       await lifecycle.rotateDue()
       await lifecycle.purgeDeleted()
+      await scrubbing.complete()
       await notices.nameOverdue()
     },
     recheckLeases: leases.recheck,

@@ -2,7 +2,7 @@ import { reply } from '#base/contract.ts'
 import type { Routes } from '#base/contract.ts'
 import type { Anyone, Context } from '#iam/port.ts'
 import { askedBy } from './access.ts'
-import type { kmsContract, ownContract } from './contract.ts'
+import type { kmsContract, kmsOperatorContract, ownContract } from './contract.ts'
 import { acknowledgement } from './acknowledging.ts'
 import { importTokenRequest } from './import-tokens.ts'
 import { instancePolicyChanges, instancePolicyType } from './instance-policy-request.ts'
@@ -200,4 +200,8 @@ export const ownRoutes = ({ rotationProgress, metrics }: Kms): Routes<typeof own
     reply(await metrics.text(context, query.account_id), {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     }),
+})
+
+export const kmsOperatorRoutes = ({ instancePolicies }: Kms): Routes<typeof kmsOperatorContract, Anyone, Anyone> => ({
+  liftNetworkPolicies: (_, { path }) => instancePolicies.liftNetworkPolicies(path.instance_id),
 })

@@ -4,6 +4,7 @@ import { makeInstances } from './instances.ts'
 import { keyCrn, requireState } from './key.ts'
 import { keyNameOf } from './key-name.ts'
 import { actionOf } from './service-name.ts'
+import { makeScrubbing } from './scrubbing.ts'
 import { fails, makeWorld } from './testing/world.ts'
 
 const instance = {
@@ -30,11 +31,12 @@ test('the CRN of a key says its service, and is read again', () => {
 test('an instance of hs-crypto is made only where the master key is in a token', async () => {
   await using world = await makeWorld()
   const { database, clock } = world
+  const scrubbing = makeScrubbing(database)
   const hsm = { ...instance, serviceName: 'hs-crypto' } as const
-  const without = makeInstances({ database, clock, isMasterKeyInToken: false })
+  const without = makeInstances({ database, clock, isMasterKeyInToken: false, scrubbing })
   assert.match(without.hsCryptoRefusal ?? '', /hardware security module/)
   await assert.rejects(without.createInstance(hsm), fails('conflict'))
-  const within = makeInstances({ database, clock, isMasterKeyInToken: true })
+  const within = makeInstances({ database, clock, isMasterKeyInToken: true, scrubbing })
   assert.equal(within.hsCryptoRefusal, null)
   await within.createInstance(hsm)
   await within.createInstance(hsm)

@@ -44,6 +44,15 @@ export async function setInstancePolicies(
     .execute()
 }
 
+/** As above, for the operator, whom no grant is given. */
+export async function liftPolicies(tx: Tx, instanceId: string, policies: InstancePolicies): Promise<void> {
+  await tx
+    .updateTable('kms_instance')
+    .set({ policies: JSON.stringify(policies) })
+    .where('id', '=', instanceId)
+    .execute()
+}
+
 /** Names the row that a token is sealed for, so that it opens in no other. */
 export const importTokenPurpose = (instanceId: string, id: string): string => `kms.import-token/${instanceId}/${id}`
 

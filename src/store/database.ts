@@ -21,5 +21,10 @@ export interface Database {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Calls back after each commit; for the dispatcher. Returns the function that stops it. */
   onCommit(listener: () => void): () => void
+  /**
+   * What was deleted leaves the files of the database: it has been overwritten, and no log holds it any more. False where
+   * another process was reading, and the log could not be emptied; to be said again.
+   */
+  scrub(): Promise<boolean>
   close(): Promise<void>
 }

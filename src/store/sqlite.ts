@@ -3,7 +3,7 @@
 // event loop waits for the disk: docs/decisions/0003-store.md says what that costs and when to leave it.
 
 import { DatabaseSync } from 'node:sqlite'
-import { Kysely, SqliteDialect } from 'kysely'
+import { Kysely, SqliteDialect, sql } from 'kysely'
 import type { SqliteDatabase } from 'kysely'
 import { Fault } from '#base/fault.ts'
 import type { Database, Tx } from './database.ts'
@@ -21,8 +21,9 @@ type Parameter = null | number | bigint | string | Uint8Array
 
 /** What Kysely's dialect asks of a driver, on node:sqlite, with statements prepared once per text. */
 function driver(path: string, readOnly: boolean): SqliteDatabase {
-  const connection = new DatabaseSync(path, { readOnly, timeout: 5000 })
-  if (!readOnly) connection.exec('pragma journal_mode = wal')
+  const connection = new DatabaseSync(path, { readOnly, timeout: busyTimeoutMs })
+  // Deleted content is overwritten with zeros (SQLite, "Pragma secure_delete"): a purged key is not to be found in a file.
+  if (!readOnly) connection.exec('pragma journal_mode = wal; pragma secure_delete = on')
   connection.exec(`pragma cache_size = -${pageCacheKib}`)
   connection.exec('pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off')
   const statements = new Map<string, Prepared>()
@@ -69,6 +70,9 @@ const parameters = (values: readonly unknown[]): Parameter[] => values as Parame
 
 const preparedStatementsMax = 500
 
+/** How long a tool beside the server may hold a lock before that is a failure. */
+const busyTimeoutMs = 5000
+
 /** Per connection; SQLite's two megabytes hold the upper levels of a large table's trees and little else. */
 const pageCacheKib = 64 * 1024
 
@@ -79,6 +83,8 @@ const pageCacheKib = 64 * 1024
 export async function openSqlite(path: string): Promise<Database> {
   const writer = connect(path, false)
   await migrate(writer)
+  // What a process that was killed had deleted is still in its log.
+  await emptyLog(writer)
   const reader = connect(path, true)
   const listeners = new Set<() => void>()
   let last: Promise<unknown> = Promise.resolve()
@@ -102,12 +108,27 @@ export async function openSqlite(path: string): Promise<Database> {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    scrub: () => inLine(() => emptyLog(writer)),
     async close() {
       closed = true
       await last
       await reader.destroy()
       await writer.destroy()
     },
+  }
+}
+
+/**
+ * SQLite, "Pragma wal_checkpoint": the pages go to the database file, and the log is cut to nothing. It does not wait for
+ * who reads: a copy in the making may take minutes, and this process would stand still.
+ */
+async function emptyLog(writer: Kysely<Schema>): Promise<boolean> {
+  await sql`pragma busy_timeout = 0`.execute(writer)
+  try {
+    const { rows } = await sql<{ readonly busy: number }>`pragma wal_checkpoint(truncate)`.execute(writer)
+    return rows[0]?.busy === 0
+  } finally {
+    await sql.raw(`pragma busy_timeout = ${busyTimeoutMs}`).execute(writer)
   }
 }
 

@@ -6,6 +6,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '#base/clock.ts'
 import { formatCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
@@ -222,6 +223,8 @@ export interface World extends AsyncDisposable {
   /** The next append of an event of this type fails. */
   failOn(type: string | null): void
   events(): Promise<readonly Record<string, unknown>[]>
+  /** Runs while another process is in the middle of reading the database. */
+  withReader(work: () => Promise<void>): Promise<void>
   /** Every byte that is on disk. */
   bytes(): Promise<Buffer>
   rootKey(request?: Partial<NewKey>): Promise<{ id: string; crn: string }>
@@ -338,6 +341,16 @@ export async function makeWorld({ revocation = 'at-once' }: { revocation?: Revoc
     async events() {
       const rows = await database.reads.selectFrom('event_outbox').selectAll().orderBy('seq').execute()
       return rows.map((row) => ({ type: row.type, accountId: row.account_id, ...JSON.parse(row.body) }))
+    },
+    async withReader(work) {
+      const other = new DatabaseSync(path, { readOnly: true })
+      other.exec('begin')
+      other.prepare('select count(*) from kms_key').get()
+      try {
+        await work()
+      } finally {
+        other.close()
+      }
     },
     bytes: async () => Buffer.concat(await Promise.all(['', '-wal'].map((end) => readFile(path + end)))),
     async rootKey(request = {}) {
