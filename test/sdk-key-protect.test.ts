@@ -26,8 +26,17 @@ const policies = (...resources: Json[]) => ({
 
 function keyProtect(endpoints: { iam: string; kms: string }, apikey: string): Json {
   const authenticator = new keyProtectAuth.IamAuthenticator({ apikey, url: endpoints.iam })
-  return new KeyProtectV2({ authenticator, serviceUrl: endpoints.kms })
+  const service = new KeyProtectV2({ authenticator, serviceUrl: endpoints.kms })
+  return new Proxy(service, {
+    get(target, name) {
+      called.add(String(name))
+      return Reflect.get(target, name)
+    },
+  })
 }
+
+/** Methods of the client that a test has used. */
+const called = new Set<string>()
 
 /** The client shows the body of an error as text. */
 const refuses = (code: string) => (error: Json) => {
@@ -217,4 +226,13 @@ test("another account's instance is as good as none", async (t) => {
   await assert.rejects(service.getKeys(inside), { status: 401 })
   await assert.rejects(service.getKey({ ...inside, id: key.id }), { status: 401 })
   await assert.rejects(service.getKey({ ...inside, id: '00000000-0000-4000-8000-000000000000' }), { status: 401 })
+})
+
+test('no operation of the client is left out', () => {
+  const methods = Object.getOwnPropertyNames(KeyProtectV2.prototype).filter((name) => name !== 'constructor')
+  assert.ok(methods.length > 25)
+  assert.deepEqual(
+    methods.filter((name) => !called.has(name)),
+    [],
+  )
 })

@@ -110,7 +110,11 @@ export type Event =
   | (Base & { type: 'kms.key-ring.created' | 'kms.key-ring.deleted'; instanceId: string; keyRingId: string })
   | (Base & { type: 'kms.instance.policy-set'; instanceId: string; policyType: string; enabled: boolean })
   /** By the operator, for somebody who was locked out. */
-  | (Base & { type: 'kms.instance.network-policies-lifted'; instanceCrn: string; policyTypes: readonly string[] })
+  | (Base & {
+      type: 'kms.instance.network-policies-lifted'
+      instanceCrn: string
+      policyTypes: readonly ('allowedIP' | 'allowedNetwork')[]
+    })
   | (Base & { type: 'kms.import-token.created'; instanceId: string; expiresAt: number; maxAllowedRetrievals: number })
   | (Base & { type: 'kms.import-token.retrieved'; instanceId: string; remainingRetrievals: number })
   | (Base & {

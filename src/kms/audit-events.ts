@@ -54,11 +54,14 @@ const ownActions: Readonly<Partial<Record<Event['type'], string>>> = {
   'kms.registrations.deactivated': 'registrations.deactivate',
 }
 
+/** As the documented records call them. */
+const policyNames = { allowedIP: 'policyAllowedIPEnabled', allowedNetwork: 'policyAllowedNetworkEnabled' } as const
+
 function liftedRecord(event: Extract<Event, { type: 'kms.instance.network-policies-lifted' }>) {
   const action = `${parseCrn(event.instanceCrn)?.serviceName ?? 'kms'}.instance-policies.write`
   const target = { id: event.instanceCrn, typeURI: typeUriOf(action) }
   const initiator = { id: '', name: 'operator', typeURI: initiatorTypes.service, accountId: null }
-  const requestData = { newValue: Object.fromEntries(event.policyTypes.map((type) => [`policy${type}Enabled`, false])) }
+  const requestData = { newValue: Object.fromEntries(event.policyTypes.map((type) => [policyNames[type], false])) }
   const [ownerAccountId, status] = [event.accountId, 204]
   const said = { target, targetForStrangers: target, correlationId: '', requestData }
   const draft: Draft = { action, ownerAccountId, initiator, ...said, status }
