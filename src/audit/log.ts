@@ -38,7 +38,8 @@ interface Parts {
   readonly signingKey: KeyObject
 }
 
-const cursor = 'audit.log'
+/** How far the records of all accounts have come into their logs. */
+export const auditLogCursor = 'audit.log'
 
 /** What is hashed: the record with its id, as `GET .../entries` gives it out, to the byte. */
 export const entryText = ({ id, bodyText }: WrittenRecord): string => `{"id":${JSON.stringify(id)},${bodyText.slice(1)}`
@@ -77,16 +78,16 @@ export function startAuditLog({ database, clock, log, audit, signingKey }: Parts
 
   async function integrateAll(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const after = await readCursor(database.reads, cursor)
+      const after = await readCursor(database.reads, auditLogCursor)
       const records = await selectWrittenAfter(database.reads, after, auditLogBatchMax)
       const last = records.at(-1)
       if (!last) return
       await database.transaction(async (tx) => {
         // Another replica may have been faster.
-        if ((await readCursor(tx, cursor)) !== after) return
+        if ((await readCursor(tx, auditLogCursor)) !== after) return
         for (const [accountId, own] of Map.groupBy(records, (record) => record.accountId))
           await append(tx, signer(accountId), accountId, own)
-        await moveCursor(tx, cursor, last.seq)
+        await moveCursor(tx, auditLogCursor, last.seq)
       })
     }
   }

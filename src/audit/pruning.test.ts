@@ -6,8 +6,10 @@ import { test } from 'node:test'
 import { systemClock } from '#base/clock.ts'
 import { auditPrunedPerTransaction } from '#base/limits.ts'
 import { insertAudit } from '#events/tables-audit.ts'
+import { moveCursor } from '#events/outbox.ts'
 import type { AuditRow } from '#events/audit-record.ts'
 import { openSqlite } from '#store/sqlite.ts'
+import { auditLogCursor } from './log.ts'
 import { makePruning } from './pruning.ts'
 
 const dayMs = 24 * 3_600_000
@@ -41,7 +43,12 @@ test('records go when they are older than the days that they are kept, page by p
       (await database.reads.selectFrom('event_audit').select('id').execute()).map((row) => row.id)
     const pruningAfter = (retentionDays: number) => makePruning({ database, clock, retentionDays })()
     await pruningAfter(0)
-    await pruningAfter(90)
+    await pruningAfter(95)
+    await pruningAfter(1)
+    assert.equal((await left()).length, old + 3, 'what the signed log does not have yet stays')
+    await database.transaction((tx) => moveCursor(tx, auditLogCursor, old + 3))
+    await pruningAfter(0)
+    await pruningAfter(95)
     assert.equal((await left()).length, old + 3)
     now = 100 * dayMs + 10 * dayMs + old
     // A young record among the old ends the first pass early, not for good.

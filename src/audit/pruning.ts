@@ -1,9 +1,12 @@
-// Records older than the operator keeps them are deleted, some at a time, so that nobody waits for it.
+// Records older than the operator keeps them are deleted, some at a time, so that nobody waits for it. Their hashes stay in
+// the signed log, which therefore has to have them first: checkpoints and the proofs of younger records hold.
 
 import type { Clock } from '#base/clock.ts'
 import { auditPrunedPerTransaction } from '#base/limits.ts'
+import { readCursor } from '#events/outbox.ts'
 import { deleteOldest } from '#events/tables-audit.ts'
 import type { Database } from '#store/database.ts'
+import { auditLogCursor } from './log.ts'
 
 const dayMs = 24 * 3_600_000
 
@@ -18,7 +21,11 @@ export function makePruning(parts: {
   return async () => {
     if (retentionDays === 0) return
     const before = clock.now() - retentionDays * dayMs
-    const page = () => database.transaction((tx) => deleteOldest(tx, before, auditPrunedPerTransaction))
+    const page = () =>
+      database.transaction(async (tx) => {
+        const untilSeq = await readCursor(tx, auditLogCursor)
+        return await deleteOldest(tx, { before, untilSeq, limit: auditPrunedPerTransaction })
+      })
     while (await page());
   }
 }

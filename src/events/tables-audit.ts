@@ -94,11 +94,20 @@ export async function selectSeqOf(reads: Reads, accountId: string, id: string): 
 }
 
 /**
- * Deletes what of the oldest `limit` records, of all accounts, is older than `before`; whether that was all of them, so that
- * more may be waiting. In the order of writing, which is that of time but for moments.
+ * Deletes what of the oldest `limit` records, of all accounts and as far as the signed log has come, is older than `before`;
+ * whether that was all of them, so that more may be waiting. In the order of writing, which is that of time but for moments.
  */
-export async function deleteOldest(tx: Tx, before: number, limit: number): Promise<boolean> {
-  const oldest = await tx.selectFrom('event_audit').select(['seq', 'at']).orderBy('seq').limit(limit).execute()
+export async function deleteOldest(
+  tx: Tx,
+  { before, untilSeq, limit }: { readonly before: number; readonly untilSeq: number; readonly limit: number },
+): Promise<boolean> {
+  const oldest = await tx
+    .selectFrom('event_audit')
+    .select(['seq', 'at'])
+    .where('seq', '<=', untilSeq)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
   const seqs = oldest.filter(({ at }) => at < before).map(({ seq }) => seq)
   if (seqs.length > 0) await tx.deleteFrom('event_audit').where('seq', 'in', seqs).execute()
   return seqs.length === limit

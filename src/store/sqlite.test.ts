@@ -6,8 +6,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { holdDataFolder } from './data-folder.ts'
 import { readMeta, writeMeta } from './meta.ts'
+import { up } from './migrations/0006-kms-tally.ts'
 import { openSqlite } from './sqlite.ts'
 
 function folder(t: TestContext): string {
@@ -143,7 +145,6 @@ test('registrations of before the tally are counted by its migration', async (t)
       foreign key (key_id, key_version_id) references kms_key_version (key_id, id));
     create index kms_registration_service on kms_registration (service_name, resource_crn);
     create index kms_registration_version on kms_registration (key_id, key_version_id, service_name);
-    delete from kysely_migration where name = '0006-kms-tally';
     insert into kms_instance values ('i', 'kms', 'a', 'r', 'g', 0, '{}');
     insert into kms_key (id, instance_id, key_ring, name, tags, extractable, imported, state, created_at, created_by,
                          updated_at, state_changed_at, policies)
@@ -154,6 +155,8 @@ test('registrations of before the tally are counted by its migration', async (t)
       ('k', 'r3', 'v2', 's', 'b', 120, 120, '', 0, null), ('k', 'r4', 'v2', 's', 'c', 120, 120, '', 0, null)`)
   old.close()
   const database = await open(t, path)
+  // Migrations know no schema: theirs is that of their time.
+  await database.transaction((tx) => up(tx as unknown as Kysely<unknown>))
   const tally = await database.reads.selectFrom('kms_registration_tally').selectAll().execute()
   assert.deepEqual(tally.map((row) => [row.key_version_id, row.account_id, row.registrations, row.followed]).sort(), [
     ['v1', 'b', 1, 0],
