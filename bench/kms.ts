@@ -23,12 +23,13 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
     runs: { type: 'string', default: '5' },
+    keys: { type: 'string', default: '1000' },
     /** Puts the table into docs/performance.md. */
     write: { type: 'boolean', default: false },
   },
 })
 const [seconds, runs] = [Number(values.seconds), Number(values.runs)]
-const keyCount = 1000
+const keyCount = Number(values.keys)
 const workerCounts = [1, 16]
 
 interface Figures {
