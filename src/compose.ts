@@ -104,7 +104,6 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   const keyClock: Clock = virtualClock ?? clock
   const audit = makeAudit({ database, clock: keyClock, random, log, events: kmsAuditEvents })
   parts.defer(() => audit.close())
-  const pruneAudit = makePruning({ database, clock: keyClock, retentionDays: config.auditRetentionDays })
   const outbox = makeOutbox(clock, random, audit.onEvent)
 
   let dispatcher: Dispatcher | null = null
@@ -199,6 +198,12 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   const trail = makeTrail({ database, iam: iam.port, audit })
   const auditLog = startAuditLog({ database, clock, log, audit, signingKey: await auditSigningKey(database, sealer) })
   parts.defer(() => auditLog.stop())
+  const pruneAudit = makePruning({
+    database,
+    clock: keyClock,
+    retentionDays: config.auditRetentionDays,
+    follow: auditLog.follow,
+  })
   const proofs = makeProofs({ database, iam: iam.port, log: auditLog })
 
   const operatorAccess = makeOperatorAccess(

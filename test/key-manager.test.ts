@@ -103,7 +103,7 @@ test('who is locked out by a network policy is let in by the operator, and the o
   await a.expect(200, 'GET', '/api/v2/keys', from('198.51.100.1'))
   const policy = (await a.kms(200, 'GET', '/instance/policies')).resources[0]
   assert.deepEqual([policy.policy_type, policy.policy_data.enabled], ['allowedIP', false])
-  const query = `account_id=${a.account.id}&action=kms.instance-policies.write`
+  const query = `account_id=${a.account.id}&action=kms.instance-policies.write&outcome=success`
   const { records } = await a.expect(200, 'GET', `/keyward/v1/audit?${query}`)
   const [{ initiator, reason, requestData }] = records
   assert.deepEqual(

@@ -41,7 +41,8 @@ test('records go when they are older than the days that they are kept, page by p
     await database.transaction((tx) => insertAudit(tx, rows))
     const left = async () =>
       (await database.reads.selectFrom('event_audit').select('id').execute()).map((row) => row.id)
-    const pruningAfter = (retentionDays: number) => makePruning({ database, clock, retentionDays })()
+    const pruningAfter = (retentionDays: number) =>
+      makePruning({ database, clock, retentionDays, follow: async () => {} })()
     await pruningAfter(0)
     await pruningAfter(95)
     await pruningAfter(1)

@@ -16,10 +16,13 @@ export function makePruning(parts: {
   /** By which the records are dated. */
   readonly clock: Clock
   readonly retentionDays: number
+  /** Brings the signed log up to date. */
+  readonly follow: () => Promise<void>
 }): () => Promise<void> {
-  const { database, clock, retentionDays } = parts
+  const { database, clock, retentionDays, follow } = parts
   return async () => {
     if (retentionDays === 0) return
+    await follow()
     const before = clock.now() - retentionDays * dayMs
     const page = () =>
       database.transaction(async (tx) => {
