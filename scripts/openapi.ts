@@ -14,6 +14,7 @@ import { kmsContract, kmsOperatorContract, ownContract } from '#kms/contract.ts'
 import { auditLogContract } from '#audit/contract-log.ts'
 import { cosContract } from '#cos/contract.ts'
 import { auditContract } from '#audit/contract.ts'
+import { ledgerContract } from '#ledger/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
 import { clockContract } from '../src/clock-contract.ts'
@@ -27,6 +28,7 @@ const documents: Readonly<Record<string, { readonly title: string; readonly cont
   kms: { title: 'Key manager', contract: kmsContract },
   vpc: { title: 'Volumes and instances', contract: vpcContract },
   cos: { title: 'Object storage', contract: cosContract },
+  transparency: { title: 'Who uses which key, for both sides', contract: ledgerContract },
   keyward: {
     title: "Keyward's own operations",
     contract: {
@@ -103,7 +105,8 @@ const mediaTypes = {
 } as const
 
 function answer({ reply, replyType = 'json' }: Operation) {
-  if (reply) return { content: { [mediaTypes[replyType]]: { schema: reply } } }
+  if (reply && replyType !== 'event-stream') return { content: { [mediaTypes[replyType]]: { schema: reply } } }
+  if (replyType === 'event-stream') return { content: { 'text/event-stream': { schema: { type: 'string' } } } }
   return replyType === 'stream' ? { content: { [mediaTypes.stream]: {} } } : {}
 }
 

@@ -27,7 +27,7 @@ import { cosContract } from '#cos/contract.ts'
 import { makeCos } from '#cos/cos.ts'
 import { refuseNotYet } from '#cos/not-yet.ts'
 import { cosRoutes } from '#cos/routes.ts'
-import { makeAudit } from '#events/audit.ts'
+import { describers, makeAudit } from '#events/audit.ts'
 import { startDispatcher } from '#events/dispatcher.ts'
 import type { Consumer, Dispatcher } from '#events/dispatcher.ts'
 import { makeOutbox } from '#events/outbox.ts'
@@ -49,6 +49,10 @@ import { requireToken } from '#kms/instances.ts'
 import { makeKms } from '#kms/kms.ts'
 import type { Kms } from '#kms/kms.ts'
 import { kmsOperatorRoutes, kmsRoutes, ownRoutes } from '#kms/routes.ts'
+import { ledgerAuditEvents } from '#ledger/audit-events.ts'
+import { ledgerContract } from '#ledger/contract.ts'
+import { makeLedger } from '#ledger/ledger.ts'
+import { ledgerRoutes } from '#ledger/routes.ts'
 import { holdMasterKey } from '#master-key/hold.ts'
 import { providerOf } from '#master-key/sources.ts'
 import { watchRotation } from '#master-key/watch.ts'
@@ -102,7 +106,13 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   const rotation = watchRotation({ database, tables: sealedTables, clock, log, held, providers })
   parts.defer(() => rotation.stop())
   const keyClock: Clock = virtualClock ?? clock
-  const audit = makeAudit({ database, clock: keyClock, random, log, events: kmsAuditEvents })
+  const audit = makeAudit({
+    database,
+    clock: keyClock,
+    random,
+    log,
+    events: describers([kmsAuditEvents, ledgerAuditEvents]),
+  })
   parts.defer(() => audit.close())
   const outbox = makeOutbox(clock, random, audit.onEvent)
 
@@ -121,9 +131,11 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     log,
     iam: iam.port,
     revocation: config.revocation,
+    authorizations: iam.authorizations,
     isMasterKeyInToken,
     audit,
   })
+  parts.defer(() => kms.close())
   const meet = introduce(kms)
   let vpc: Vpc | null = null
   // After the disks: what they were copying ends with them, and is written down before the database closes.
@@ -178,6 +190,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     database,
     outbox,
     clock,
+    keyClock,
     random,
     log,
     region: config.region,
@@ -187,6 +200,23 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     disk: pool.port,
     revocation: config.revocation,
     resources: resources.port,
+  })
+
+  const ledger = makeLedger({
+    database,
+    outbox: makeOutbox(keyClock, random, audit.onEvent),
+    clock: keyClock,
+    realClock: clock,
+    random,
+    log,
+    iam: iam.port,
+    authorizations: iam.authorizations,
+    kms: kms.ledgerPort,
+    vpc: vpc.port,
+    disk: pool,
+    sealer,
+    allowPrivateWebhooks: config.allowPrivateWebhooks,
+    wake: (consumer) => dispatcher?.wake(consumer),
   })
 
   const operator = makeOperator({
@@ -214,6 +244,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     await kms.sweep()
     await pruneAudit()
     dispatcher?.wake('kms.leases')
+    dispatcher?.wake('ledger.notices')
   }
 
   const http = {
@@ -251,6 +282,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
       makeService({ dialect: 'vpc', contract: auditContract, routes: auditRoutes(trail) }),
       makeService({ dialect: 'vpc', contract: auditLogContract, routes: auditLogRoutes(proofs) }),
+      makeService({ dialect: 'vpc', contract: ledgerContract, routes: ledgerRoutes(ledger) }),
       ...(virtualClock ? [clockService(virtualClock, afterAdvance, operatorAccess)] : []),
     ],
     iam: iam.port,
@@ -295,12 +327,15 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       ...resources.consumers,
       ...cos.consumers,
       ...vpc.consumers,
+      ...ledger.consumers,
     ].map((consumer) => ({
       ...consumer,
       reconcile: () => audit.outside(() => consumer.reconcile()),
     })),
   })
   parts.defer(() => dispatcher?.stop())
+  // First of all: what it waits for outside would keep the others waiting.
+  parts.defer(() => ledger.close())
   const running = parts.move()
   return { endpoints, dataFolder: folder.path, firstAccounts, close: () => running.disposeAsync() }
 }

@@ -21,6 +21,7 @@ test('parseConfig() has a default for everything and stays on loopback', () => {
     nbdPort: 10_809,
     policyPropagationSeconds: 0,
     auditRetentionDays: 0,
+    allowPrivateWebhooks: false,
     logLevel: 'info',
     revocation: 'at-once',
     clock: 'system',

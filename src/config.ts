@@ -34,6 +34,8 @@ export interface Config {
   readonly policyPropagationSeconds: number
   /** 0 keeps them for ever. */
   readonly auditRetentionDays: number
+  /** Whether webhooks may point to private addresses and speak plain HTTP. */
+  readonly allowPrivateWebhooks: boolean
   readonly logLevel: LogLevel
   /** What becomes of volumes in use when their key is disabled. */
   readonly revocation: Revocation
@@ -107,6 +109,11 @@ export const settings = {
     variable: 'KEYWARD_AUDIT_RETENTION_DAYS',
     help: 'how long audit records are kept, 0 for ever (0)',
   },
+  'allow-private-webhooks': {
+    type: 'boolean',
+    variable: 'KEYWARD_ALLOW_PRIVATE_WEBHOOKS',
+    help: 'webhooks may point inside, and speak plain HTTP',
+  },
   'log-level': {
     type: 'string',
     variable: 'KEYWARD_LOG_LEVEL',
@@ -173,6 +180,7 @@ export function parseConfig(
       policyPropagationSecondsMax,
     ),
     auditRetentionDays: whole('audit-retention-days', text('audit-retention-days'), 0, 0, auditRetentionDaysMax),
+    allowPrivateWebhooks: isTrue(values['allow-private-webhooks']),
     logLevel: logLevel(text('log-level') ?? 'info'),
     revocation: revocation(text('revocation') ?? 'at-once'),
     clock: clockKind(text('clock') ?? 'system'),

@@ -6,6 +6,7 @@ import { signingKeyRows } from '#iam/tables-signing-keys.ts'
 import { importTokenRows } from '#kms/tables-instance.ts'
 import { keyVersionRows } from '#kms/tables-version.ts'
 import { resourceKeyRows } from '#resources/tables-keys.ts'
+import { webhookSecretRows } from '#ledger/tables-webhook-secret.ts'
 import type { SealedRows } from '#store/sealed-rows.ts'
 import { accessSecretRows } from './access-secret.ts'
 import { auditSigningKeyRows } from './audit-signer.ts'
@@ -16,6 +17,7 @@ export const sealedTables: readonly SealedRows[] = [
   signingKeyRows,
   hmacKeyRows,
   resourceKeyRows,
+  webhookSecretRows,
   accessSecretRows,
   auditSigningKeyRows,
 ]

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { auditContract } from '#audit/contract.ts'
 import type { Contract } from '#base/contract.ts'
 import { policyContract } from '#iam/contract.ts'
 import type { Subject, Target } from '#iam/port.ts'
@@ -13,6 +14,7 @@ import { accountA, accountB, makeWorld } from '#iam/testing/world.ts'
 import type { World } from '#iam/testing/world.ts'
 import { cosContract } from '#cos/contract.ts'
 import { kmsContract } from '#kms/contract.ts'
+import { ledgerContract } from '#ledger/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { vpcContract } from '#vpc/contract.ts'
 
@@ -77,6 +79,7 @@ const targets: Readonly<Record<string, Target>> = {
   'policies that cover kms': keys,
   'access management': { accountId: accountA, serviceName: 'iam-access-management' },
   'access groups': { accountId: accountA, serviceName: 'iam-groups' },
+  'what an account sees of itself': { accountId: accountA, serviceName: 'keyward' },
 }
 
 const actionsOf = (...contracts: readonly Contract[]): readonly string[] => [
@@ -84,6 +87,9 @@ const actionsOf = (...contracts: readonly Contract[]): readonly string[] => [
 ]
 
 function actionsFor(target: string): readonly string[] {
+  if (target.startsWith('what an account')) {
+    return actionsOf(auditContract, ledgerContract).filter((action) => action.startsWith('keyward.'))
+  }
   if (target.startsWith('kms')) return actionsOf(kmsContract)
   if (target.startsWith('object storage')) return actionsOf(cosContract)
   if (target.startsWith('VPC'))

@@ -1,6 +1,7 @@
 // The wire as data. Each service writes its operations down once, in its contract.ts; the router, the OpenAPI files, the
 // CLI and the coverage tests read them from there. A route without a handler, or a handler without a route, does not compile.
 
+import type { Readable } from 'node:stream'
 import type { Static, TSchema } from 'typebox'
 
 export interface Operation {
@@ -28,7 +29,7 @@ export interface Operation {
   readonly status: number
   readonly reply?: TSchema
   /** The handler of `text` says in the header which kind it is. */
-  readonly replyType?: 'json' | 'xml' | 'text' | 'stream'
+  readonly replyType?: 'json' | 'xml' | 'text' | 'stream' | 'event-stream'
 }
 
 /** A body as it arrives. Whoever reads it to the end knows that it is what the client meant: else reading throws. */
@@ -74,11 +75,13 @@ export class Reply<Body> {
 export const reply = <Body>(body: Body, headers: Readonly<Record<string, string>>, status?: number): Reply<Body> =>
   new Reply(body, headers, status)
 
-type Answer<O extends Operation> = O['replyType'] extends 'stream'
-  ? AsyncIterable<Uint8Array> | undefined
-  : O['reply'] extends TSchema
-    ? Static<O['reply']>
-    : void
+type Answer<O extends Operation> = O['replyType'] extends 'event-stream'
+  ? Readable
+  : O['replyType'] extends 'stream'
+    ? AsyncIterable<Uint8Array> | undefined
+    : O['reply'] extends TSchema
+      ? Static<O['reply']>
+      : void
 
 /**
  * One handler per operation, one line each. Operations with an action receive `Known` (the caller is known), the others

@@ -3,7 +3,7 @@
 import type { Clock } from '#base/clock.ts'
 import { parseCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
-import { bucketsPerInstanceMax } from '#base/limits.ts'
+import { bucketsPerInstanceMax } from '#base/limits-cos.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Caller, IamPort } from '#iam/port.ts'
 import type { StorageInstance } from '#resources/port.ts'

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
 import { Fault } from '#base/fault.ts'
-import { chunkLineBytesMax } from '#base/limits.ts'
+import { chunkLineBytesMax } from '#base/limits-cos.ts'
 import { hmac, sameText, sha256 } from './signature.ts'
 
 /** How the chunks are signed; null for chunks that are not. */

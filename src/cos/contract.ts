@@ -3,7 +3,7 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
-import { objectPageMax, objectPartNumberMax, objectsPerDeletionMax } from '#base/limits.ts'
+import { objectPageMax, objectPartNumberMax, objectsPerDeletionMax } from '#base/limits-cos.ts'
 
 const open = { additionalProperties: true } as const
 const text = Type.String()

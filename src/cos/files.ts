@@ -8,7 +8,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '#base/fault.ts'
 import { isUuid, makeUuid } from '#base/id.ts'
-import { objectReadBytes } from '#base/limits.ts'
+import { objectReadBytes } from '#base/limits-cos.ts'
 import type { Random } from '#base/random.ts'
 
 /** A file that no row knows yet: disposed of, it is gone again, unless it was kept. */

@@ -2,7 +2,7 @@
 
 import type { Selectable } from 'kysely'
 import { Fault } from '#base/fault.ts'
-import { objectKeyBytesMax, objectMetadataBytesMax } from '#base/limits.ts'
+import { objectKeyBytesMax, objectMetadataBytesMax } from '#base/limits-cos.ts'
 import type { CosTables } from '#store/schema/cos.ts'
 
 export type ObjectRow = Selectable<CosTables['cos_object']>

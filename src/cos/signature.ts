@@ -3,7 +3,7 @@
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { Fault } from '#base/fault.ts'
-import { presignedSecondsMax, signatureSkewMs } from '#base/limits.ts'
+import { presignedSecondsMax, signatureSkewMs } from '#base/limits-cos.ts'
 
 /** What a request is signed by and what it says, before anything of it is believed. */
 export interface SignedRequest {

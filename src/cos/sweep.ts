@@ -2,7 +2,7 @@
 // has left without a row.
 
 import type { Clock } from '#base/clock.ts'
-import { objectsPerSweep, objectSweepMs } from '#base/limits.ts'
+import { objectsPerSweep, objectSweepMs } from '#base/limits-cos.ts'
 import type { Consumer } from '#events/dispatcher.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'

@@ -2,7 +2,7 @@
 // the process that starts the disk processes uses it too.
 
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
+import { access, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '#base/fault.ts'
 
@@ -49,6 +49,24 @@ export async function sweepLeftovers(dataFolder: string): Promise<void> {
   const sockets = socketFolder(dataFolder)
   await mkdir(sockets, { recursive: true, mode: folderMode })
   for (const name of await readdir(sockets)) await rm(join(sockets, name), { force: true })
+}
+
+/** The ids of the volumes that have an image; one that is half made or half removed is none. */
+export async function imageIds(dataFolder: string): Promise<readonly string[]> {
+  const names = await readdir(volumesFolder(dataFolder))
+  const ids = names.filter((name) => volumeIdForm.test(name))
+  const found = await Promise.all(ids.map((id) => exists(imagePath(dataFolder, id))))
+  return ids.filter((_, at) => found[at])
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
 }
 
 export const isMissing = (error: unknown): boolean =>

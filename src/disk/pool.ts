@@ -11,9 +11,9 @@ import { makeUuid } from '#base/id.ts'
 import type { Log, LogLevel } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import type { LeaseHolder } from '#kms/port.ts'
-import { socketPath, sweepLeftovers } from './folders.ts'
+import { imageIds, socketPath, sweepLeftovers } from './folders.ts'
 import type { LeaseKms } from './leases.ts'
-import type { DiskPort } from './port.ts'
+import type { DiskPort, ImagesPort } from './port.ts'
 import { startWorker } from './worker.ts'
 import type { Worker } from './worker.ts'
 
@@ -34,7 +34,7 @@ export interface DiskPoolOptions {
   onRestart(): void
 }
 
-export interface DiskPool {
+export interface DiskPool extends ImagesPort {
   readonly port: DiskPort
   /** The processes that are up, each with its own name and key; a replaced one has new ones. */
   holders(): readonly LeaseHolder[]
@@ -87,6 +87,7 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
   }
   return {
     port,
+    images: () => imageIds(options.dataFolder),
     holders: () => slots.flatMap((slot) => slot.holder() ?? []),
     close: async () => {
       await Promise.all(slots.map((slot) => slot.close()))

@@ -73,3 +73,9 @@ export interface DiskPort {
   /** Issues a secret for an attachment. Fault 'not_found' when it was not added. */
   connect(volumeId: string, attachmentId: string, lifetimeMs: number): Promise<Connection>
 }
+
+/** For who proves that there is an image for every volume and none besides. */
+export interface ImagesPort {
+  /** The ids of the volumes that have an image. */
+  images(): Promise<readonly string[]>
+}

@@ -4,6 +4,8 @@ import { fastify } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '#base/clock.ts'
 import { Reply } from '#base/contract.ts'
+import type { Operation } from '#base/contract.ts'
+import { Fault } from '#base/fault.ts'
 import {
   httpBodyBytesMax,
   httpHeadersTimeoutMs,
@@ -107,6 +109,7 @@ function mount(server: FastifyInstance, parts: EdgeParts, service: Service, moun
   const read = (request: FastifyRequest): RawInput => {
     const query = request.query as Record<string, unknown>
     service.checkQuery(query)
+    refuseDryRun(operation, query)
     checkQuery(query)
     const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const sent = operation.body ? (operation.bodyType === 'form' ? readForm(bytes) : readJson(bytes)) : undefined
@@ -134,6 +137,15 @@ function mount(server: FastifyInstance, parts: EdgeParts, service: Service, moun
       parts.log.debug({ operation: mounted.name, requestId: anyone.requestId }, 'a request was answered')
       return send(response, answer, answer.status ?? operation.status)
     },
+  })
+}
+
+/** Other unknown parameters are passed over; one that asks for nothing to be done is not. */
+function refuseDryRun({ query: schema }: Operation, query: Readonly<Record<string, unknown>>): void {
+  const isKnown = schema !== undefined && 'properties' in schema && Object.hasOwn(Object(schema.properties), 'dry_run')
+  if (query['dry_run'] === undefined || isKnown) return
+  throw new Fault('invalid', 'dry_run is not known to this operation, which would be done', {
+    target: { type: 'parameter', name: 'dry_run' },
   })
 }
 

@@ -62,6 +62,24 @@ export interface EventDescriber {
   alone(event: Event, isWithinCall: boolean): { readonly draft: Draft; readonly ending: Ending } | null
 }
 
+/** Several as one: the first that has something to say. */
+export const describers = (all: readonly EventDescriber[]): EventDescriber => ({
+  endOf(event, draft) {
+    for (const one of all) {
+      const end = one.endOf(event, draft)
+      if (end) return end
+    }
+    return null
+  },
+  alone(event, isWithinCall) {
+    for (const one of all) {
+      const alone = one.alone(event, isWithinCall)
+      if (alone) return alone
+    }
+    return null
+  },
+})
+
 export interface Watched<T> {
   readonly draft: () => Draft | Promise<Draft>
   readonly serve: () => Promise<T>

@@ -89,7 +89,13 @@ export type Event =
   | (Base & { type: 'kms.key.rotated'; keyCrn: string; keyVersionId: string })
   | (Base & { type: 'kms.key.disabled'; keyCrn: string })
   | (Base & { type: 'kms.key.enabled'; keyCrn: string })
-  | (Base & { type: 'kms.key.deleted'; keyCrn: string; forced: boolean })
+  | (Base & {
+      type: 'kms.key.deleted'
+      keyCrn: string
+      forced: boolean
+      /** Whose registrations force took away: how many resources, and the first of them. */
+      users: readonly { accountId: string; resourceCount: number; resourceCrns: readonly string[] }[]
+    })
   | (Base & { type: 'kms.key.expired'; keyCrn: string; keyType: string; expiresAt: number })
   | (Base & { type: 'kms.key.restored'; keyCrn: string; keyVersionId: string })
   | (Base & {
@@ -240,5 +246,46 @@ export type Event =
   | (Base & { type: 'vpc.record.updated'; kind: string; recordId: string; name: string })
   | (Base & { type: 'vpc.record.deleted'; kind: string; recordId: string; name: string })
   | (Base & { type: 'vpc.connection.issued'; attachmentId: string; volumeCrn: string; expiresAt: number })
+  | (Base & {
+      /** The books of keys, registrations, resources and images do not agree, or do again; ledger/proof.ts. */
+      type: 'ledger.difference.found' | 'ledger.difference.resolved'
+      what: string
+      resourceCrn: string
+      keyCrn: string
+      ownerAccountId: string
+    })
+  /** In the inbox of the account, which `accountId` is. */
+  | (LedgerBase & { type: 'ledger.notice.sent' | 'ledger.notice.read'; noticeId: string; noticeType: string })
+  | (LedgerBase & {
+      type: 'ledger.notice.acknowledged' | 'ledger.notice.objected'
+      noticeId: string
+      noticeType: string
+      reason?: string
+    })
+  | (LedgerBase & {
+      type: 'ledger.webhook.delivered' | 'ledger.webhook.gave-up'
+      noticeId: string
+      noticeType: string
+      webhookId: string
+      attempts: number
+    })
+  | (Base & {
+      type:
+        | 'ledger.webhook.created'
+        | 'ledger.webhook.updated'
+        | 'ledger.webhook.deleted'
+        | 'ledger.webhook.secret-rotated'
+      webhookId: string
+    })
+  | (LedgerBase & { type: 'ledger.plan.announced'; planId: string; action: string; plannedAt: number })
+  | (LedgerBase & { type: 'ledger.plan.done' | 'ledger.plan.withdrawn'; planId: string; action: string })
+  /** The owner goes on although something stands against it; one for each account that it concerns, which `accountId` is. */
+  | (LedgerBase & { type: 'ledger.plan.overridden'; planId: string; action: string; reason: string })
+
+/** What two accounts have in common: the one that it happened to, and the owner of the key. */
+interface LedgerBase extends Base {
+  readonly keyCrn: string
+  readonly ownerAccountId: string
+}
 
 export type EventType = Event['type']

@@ -33,6 +33,38 @@ export async function newestSeq(reads: Reads, types: readonly EventType[], after
   return row?.seq ?? null
 }
 
+/** An event as it was written. */
+export interface HappenedEvent {
+  readonly seq: number
+  readonly id: string
+  readonly at: number
+  readonly event: Event
+}
+
+/** In the order of commits: for who has to tell of each, once. */
+export async function eventsAfter(
+  reads: Reads,
+  types: readonly EventType[],
+  afterSeq: number,
+  limit: number,
+): Promise<readonly HappenedEvent[]> {
+  const rows = await reads
+    .selectFrom('event_outbox')
+    .selectAll()
+    .where('seq', '>', afterSeq)
+    .where('type', 'in', types)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+  return rows.map(({ seq, id, at, type, account_id: accountId, body }) => ({
+    seq,
+    id,
+    at,
+    // append() wrote it.
+    event: { ...(JSON.parse(body) as object), type, accountId } as Event,
+  }))
+}
+
 export async function readCursor(reads: Reads, consumer: string): Promise<number> {
   const row = await reads.selectFrom('event_cursor').select('seq').where('consumer', '=', consumer).executeTakeFirst()
   return row?.seq ?? 0

@@ -24,12 +24,14 @@ import { makePermissions } from './permissions.ts'
 import { makePolicies } from './policies.ts'
 import type { Policies } from './policies.ts'
 import { makePolicyRights } from './policy-rights.ts'
-import type { CredentialsPort, IamPort, ListingPort } from './port.ts'
+import type { AuthorizationsPort, CredentialsPort, IamPort, ListingPort } from './port.ts'
+import { readAuthorization } from './tables-authorizations.ts'
 import { makeServiceCredentials } from './service-credentials.ts'
 import { readAccount } from './tables-accounts.ts'
 
 export interface Iam extends Identities {
   readonly port: IamPort & ListingPort
+  readonly authorizations: AuthorizationsPort
   readonly credentials: CredentialsPort
   readonly policies: Policies
   readonly customRoles: CustomRoles
@@ -70,6 +72,10 @@ export async function makeIam(parts: {
     ...identities,
     port,
     credentials: makeServiceCredentials({ ...parts, ...identities, policies }),
+    authorizations: {
+      find: (policyId) => readAuthorization(parts.database.reads, policyId),
+      decideWithout: permissions.decideWithout,
+    },
     policies,
     customRoles: makeCustomRoles(access),
     accessGroups: makeAccessGroups(access),

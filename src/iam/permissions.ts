@@ -18,12 +18,15 @@ import type { Found } from './holdings.ts'
 import { nearestPolicy } from './nearest.ts'
 import { resourceKeys } from './policy-keys.ts'
 import { makeGrant } from './port.ts'
-import type { Decision, Grant, IamPort, Subject, Target } from './port.ts'
+import type { AuthorizationsPort, Decision, Grant, IamPort, Subject, Target } from './port.ts'
 import { isProviderRight, providerPolicyId } from './provider-rights.ts'
 import { readAccessSettings } from './tables-access-settings.ts'
 import { readAccount } from './tables-accounts.ts'
+import { readChildIds } from './tables-authorizations.ts'
 
-export interface Permissions extends Pick<IamPort, 'authorize' | 'decide' | 'explain'> {
+export interface Permissions
+  extends Pick<IamPort, 'authorize' | 'decide' | 'explain'>,
+    Pick<AuthorizationsPort, 'decideWithout'> {
   /** Like authorize(), with null for no: for callers inside `iam` who say no in words of their own. */
   grant<Action extends string>(subject: Subject, action: Action, target: Target): Promise<Grant<Action> | null>
   /** What would be answered, for questions: nothing is recorded. The fault is what authorize() would throw. */
@@ -59,9 +62,14 @@ export function makePermissions(parts: Parts): Permissions {
   const { database, clock, records, propagationMs } = parts
   const until = (): number | null => (propagationMs === 0 ? null : clock.now() - propagationMs)
 
-  async function evaluate(subject: Subject, action: string, target: Target, record = true): Promise<Outcome> {
+  async function evaluate(
+    subject: Subject,
+    action: string,
+    target: Target,
+    { record, without }: { record: boolean; without?: ReadonlySet<string> } = { record: true },
+  ): Promise<Outcome> {
     assert(target.accountId !== '', 'every resource has an account')
-    const decision = await decideByPolicies(subject, action, target)
+    const decision = await decideByPolicies(subject, action, target, without)
     if (!decision.permitted) return { decision, bar: null }
     const bar = await barOf(subject, action, target, record)
     if (bar) return { decision: { permitted: false }, bar }
@@ -72,11 +80,17 @@ export function makePermissions(parts: Parts): Permissions {
   const everythingGiven = (subject: Subject, accountId: string): Promise<Found> =>
     findPolicies(database.reads, subject, { accountId, resources: null, until: until() })
 
-  async function decideByPolicies(subject: Subject, action: string, target: Target): Promise<Decision> {
+  async function decideByPolicies(
+    subject: Subject,
+    action: string,
+    target: Target,
+    without: ReadonlySet<string> = new Set(),
+  ): Promise<Decision> {
     if (isProviderRight(subject, action, target)) return { permitted: true, policyId: providerPolicyId }
     const asked = { accountId: target.accountId, resources: resourceKeys(target), until: until() }
     const found = await findPolicies(database.reads, subject, asked)
-    return decide(found.policies, found.roles, requestOf(found.subject, action, target, clock.now()))
+    const policies = found.policies.filter(({ id }) => !without.has(id))
+    return decide(policies, found.roles, requestOf(found.subject, action, target, clock.now()))
   }
 
   /**
@@ -161,13 +175,18 @@ export function makePermissions(parts: Parts): Permissions {
     },
 
     async foresee(subject, action, target) {
-      const { decision, bar } = await evaluate(subject, action, target, false)
+      const { decision, bar } = await evaluate(subject, action, target, { record: false })
       return decision.permitted ? decision : { permitted: false, fault: await refused(subject, action, target, bar) }
     },
 
     async survey(subject, action, target) {
       const found = await everythingGiven(subject, target.accountId)
       return { found, isBarred: (await barOf(subject, action, target, true)) !== null }
+    },
+
+    async decideWithout(subject, action, target, policyId) {
+      const gone = new Set([policyId, ...(await readChildIds(database.reads, policyId))])
+      return (await evaluate(subject, action, target, { record: false, without: gone })).decision
     },
 
     explain: (subject, action, target) => explain(subject, action, target),

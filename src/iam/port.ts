@@ -157,6 +157,24 @@ export interface CredentialsPort {
   mayHold(caller: Caller, iamId: string): Promise<boolean>
 }
 
+/** An authorization as those may know it whom it concerns. */
+export interface Authorization {
+  readonly policyId: string
+  /** The account that has made it. */
+  readonly accountId: string
+  readonly createdAt: number
+  /** When it ends by itself; null where it does not. */
+  readonly endsAt: number | null
+}
+
+/** For who makes authorizations visible, and foresees their end. */
+export interface AuthorizationsPort {
+  /** The active authorization of that id, of whatever account, or null. */
+  find(policyId: string): Promise<Authorization | null>
+  /** `decide` as it would be without that policy and those derived from it. Nothing is recorded. */
+  decideWithout(subject: Subject, action: string, target: Target, policyId: string): Promise<Decision>
+}
+
 /** Who runs the server: nobody of any account, and known by a credential of its own. */
 export interface OperatorPort {
   /** Throws Fault 'unauthenticated' for any token but the operator's, 'over_limit' for who guesses. */

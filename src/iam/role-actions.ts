@@ -164,13 +164,22 @@ const storageManager = [
 
 export const objectStorageActions = { objectReader, objectWriter, contentReader }
 
-/** Keyward's own service: whoever may read in an account may read its audit trail and its metrics. */
-const own = ['keyward.audit.read', 'keyward.metrics.read']
+/** Keyward's own service: what an account sees of itself and of the keys that it depends on, and what it says to that. */
+const ownReader = of('keyward', [
+  'audit.read',
+  'foreign-keys.list',
+  'metrics.read',
+  'notices.read',
+  'proofs.read',
+  'webhooks.read',
+])
+const ownWriter = [...ownReader, ...of('keyward', ['notices.acknowledge', 'proofs.create'])]
+const ownManager = [...ownWriter, ...of('keyward', ['webhooks.write'])]
 
 export const serviceActions = {
-  reader: [...keys(keyReader), ...storageReader, ...own],
-  writer: [...keys(keyWriter), ...storageWriter, ...own],
-  manager: [...keys(keyManager), ...storageManager, ...own],
+  reader: [...keys(keyReader), ...storageReader, ...ownReader],
+  writer: [...keys(keyWriter), ...storageWriter, ...ownWriter],
+  manager: [...keys(keyManager), ...storageManager, ...ownManager],
 }
 
 /** Roles beside the levels of a key manager, for Key Protect (`kms`) and Hyper Protect Crypto Services alike. */

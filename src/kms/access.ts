@@ -132,14 +132,15 @@ export function askedBy(
   { caller, remoteAddress }: Context,
   { headers }: { readonly headers: Readonly<Record<string, string | undefined>> },
 ): Asked {
-  const instanceId = headers['bluemix-instance']
-  if (!instanceId) {
-    throw new Fault('invalid', 'header Bluemix-Instance is required', {
-      target: { type: 'header', name: 'Bluemix-Instance' },
-    })
-  }
   const keyRing = headers['x-kms-key-ring'] || undefined
-  return { caller, instanceId: instanceId.toLowerCase(), keyRing, remoteAddress }
+  return { caller, instanceId: requireInstanceId(headers['bluemix-instance']), keyRing, remoteAddress }
+}
+
+export function requireInstanceId(instanceId: string | undefined): string {
+  if (instanceId) return instanceId.toLowerCase()
+  throw new Fault('invalid', 'header Bluemix-Instance is required', {
+    target: { type: 'header', name: 'Bluemix-Instance' },
+  })
 }
 
 /** A service is asked about as what it is: policies name services, not the ids of their tokens. */

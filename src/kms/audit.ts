@@ -39,7 +39,10 @@ export function draftOf(call: AuditedCall, place: AuditedPlace): Draft {
   const instanceId = instanceIdIn(headers)
   const { instance = null, key = null } = place ?? {}
   const serviceName = instance?.serviceName ?? 'kms'
-  const action = actionName(call.name, operation.action ?? 'kms.secrets.default', serviceName)
+  const isTried = new URLSearchParams(url.split('?')[1]).get('dry_run') === 'true'
+  const named = actionName(call.name, operation.action ?? 'kms.secrets.default', serviceName)
+  // Nobody who reads the trail takes a question for the deed.
+  const action = isTried ? `${named}.dry-run` : named
   const typeURI = typeUriOf(action)
   const said = path['id'] ?? ''
   const keyRing = headers['x-kms-key-ring']
@@ -82,7 +85,11 @@ export function keyDataOf(place: AuditedPlace, now: number): AuditData {
 
 const dayMs = 24 * 3_600_000
 
-export function initiatorOf({ caller, anyone, headers }: Omit<AuditedCall, 'name'>): Draft['initiator'] {
+export function initiatorOf({
+  caller,
+  anyone,
+  headers,
+}: Pick<AuditedCall, 'caller' | 'anyone' | 'headers'>): Draft['initiator'] {
   const agent = headers['user-agent']
   const host = { address: anyone.remoteAddress, ...(agent !== undefined && { agent: agent.slice(0, agentLengthMax) }) }
   if (!caller) return { id: '', name: '', typeURI: initiatorTypes.user, accountId: null, host }

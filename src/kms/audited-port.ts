@@ -7,10 +7,11 @@ import type { Random } from '#base/random.ts'
 import type { AuditData } from '#events/audit-record.ts'
 import type { Audit, Draft } from '#events/audit.ts'
 import type { ServiceSubject } from '#iam/port.ts'
-import { failed, initiatorTypes, typeUriOf } from './audit.ts'
+import { failed, initiatorOf, initiatorTypes, typeUriOf } from './audit.ts'
 import { keyNameOf } from './key-name.ts'
-import type { KmsPort, RewrapRequest, WrappedDataKey } from './port.ts'
+import type { KeyAsk, KmsPort, RewrapRequest, WrappedDataKey } from './port.ts'
 import { serviceIamId } from './resource.ts'
+import { actionOf } from './service-name.ts'
 
 interface Use {
   readonly keyCrn: string
@@ -94,6 +95,36 @@ export function auditedPort(port: KmsPort, audit: Audit, random: Random): KmsPor
         () => ({}),
       ),
   }
+}
+
+/** An action on a key that somebody does by another way than the API: recorded as if it had come by that. */
+export function watchAction(
+  audit: Audit,
+  action: string,
+  { caller, remoteAddress, key }: KeyAsk,
+  correlationId: string,
+  serve: () => Promise<void>,
+): Promise<void> {
+  const name = keyNameOf(key)
+  const named = actionOf(name?.serviceName ?? 'kms', action)
+  const target = { id: key, typeURI: typeUriOf(named) }
+  const initiator = initiatorOf({ caller, anyone: { requestId: '', baseUrl: '', remoteAddress }, headers: {} })
+  const draft: Draft = {
+    action: named,
+    ownerAccountId: name?.accountId ?? null,
+    initiator,
+    target,
+    targetForStrangers: target,
+    correlationId,
+    requestData: {},
+    status: action === 'kms.secrets.delete' ? 200 : 204,
+  }
+  return audit.watch({
+    draft: () => draft,
+    serve,
+    endOf: () => ({ status: draft.status, responseData: {} }),
+    failureOf: (error) => failed(statusOf(error), error),
+  })
 }
 
 function draftOf(verb: string, use: Use, correlationId: string): Draft {

@@ -23,6 +23,9 @@ import {
 } from './schemas.ts'
 import { rotationReply } from './schemas-settings.ts'
 
+/** Keyward's own: every rule of the action, and nothing of its effect. What it would mean is `POST /keyward/v1/keys/{id}/impact`. */
+const dryRun = { dry_run: Type.Optional(Type.Boolean()) } as const
+
 const totalCount = { totalCount: Type.Optional(Type.Boolean()) } as const
 
 const registrationQuery = Type.Object({
@@ -125,7 +128,7 @@ export const kmsContract = {
     path: '/api/v2/keys/{id}',
     summary: 'Delete a key',
     action: 'kms.secrets.delete',
-    query: Type.Object({ force: Type.Optional(Type.Boolean()) }),
+    query: Type.Object({ force: Type.Optional(Type.Boolean()), ...dryRun }),
     status: 200,
     reply: maybeKeyCollection,
   },
@@ -208,6 +211,7 @@ export const kmsContract = {
     path: '/api/v2/keys/{id}/actions/rotate',
     summary: 'Add a version to a root key',
     action: 'kms.secrets.rotate',
+    query: Type.Object(dryRun),
     body: rotateBody,
     bodyOptional: true,
     status: 204,
@@ -217,6 +221,7 @@ export const kmsContract = {
     path: '/api/v2/keys/{id}/actions/disable',
     summary: 'Suspend a root key and stop what runs under it',
     action: 'kms.secrets.disable',
+    query: Type.Object(dryRun),
     status: 204,
   },
   enableKey: {

@@ -88,7 +88,7 @@ export function makeDataKeys(parts: {
     const located = await locate(database.reads, name)
     if (!located) return
     const removed = await database.transaction(async (tx) => {
-      const found = await deleteOwnRegistration(tx, { keyId: name.keyId, resourceCrn, by: as })
+      const found = await deleteOwnRegistration(tx, { keyId: name.keyId, resourceCrn, by: as, now: clock.now() })
       if (!found) return false
       await outbox.append(tx, {
         type: 'kms.registration.deleted',

@@ -29,7 +29,7 @@ export function makeInstances(parts: {
     await database.transaction(async (tx) => {
       const living = await selectLivingKeyIds(tx, id, namedKeysMax + 1)
       if (living.length > 0) throw keysRemain(id, living)
-      await deleteRows(tx, id)
+      await deleteRows(tx, id, clock.now())
     })
     await scrubbing.scrub()
   }

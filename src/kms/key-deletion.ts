@@ -4,11 +4,12 @@
 
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { keysPerSweep } from '#base/limits.ts'
+import { keysPerSweep, noticeResourcesMax } from '#base/limits.ts'
 import type { Sealer } from '#base/sealer.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Caller, Grant } from '#iam/port.ts'
-import type { Database, Tx } from '#store/database.ts'
+import type { Database, Reads, Tx } from '#store/database.ts'
+import { deletionRules, obey } from './action-rules.ts'
 import type { Access, Asked } from './access.ts'
 import { crnOf, requireState } from './key.ts'
 import type { Key } from './key.ts'
@@ -42,23 +43,47 @@ export function makeKeyDeletion(parts: {
 }) {
   const { database, outbox, clock, sealer, access, leases, notices, scrubbing } = parts
 
+  async function permitRemoval(asked: Asked, id: string): Promise<Grant<'kms.secrets.delete'>> {
+    if (serviceOf(asked.caller)) throw notForServices()
+    return await access.key(asked, 'kms.secrets.delete', id)
+  }
+
+  /** Every rule of a deletion and nothing of its effect. */
+  async function requireRemovable(
+    reads: Reads,
+    { caller }: Asked,
+    grant: Grant<'kms.secrets.delete'>,
+    force: boolean,
+  ): Promise<Key> {
+    const now = clock.now()
+    const key = await readKey(reads, grant, now)
+    obey(deletionRules({ key, by: personOf(caller), now, resources: await countProtected(reads, key.id), force }))
+    return key
+  }
+
+  async function tryRemove(asked: Asked, id: string, force: boolean): Promise<void> {
+    await requireRemovable(database.reads, asked, await permitRemoval(asked, id), force)
+  }
+
   /** The key as it is after, with the material that a standard key had: the last chance to keep it. */
   async function remove(asked: Asked, id: string, force: boolean): Promise<ShownKey> {
-    if (serviceOf(asked.caller)) throw notForServices()
-    const grant = await access.key(asked, 'kms.secrets.delete', id)
+    const grant = await permitRemoval(asked, id)
     const removed = await database.transaction(async (tx) => {
       const now = clock.now()
-      const key = await readKey(tx, grant, now)
-      requireState(key, 'delete')
-      requireTwoPeople(key, personOf(asked.caller), now)
-      await requireUnprotected(tx, grant, key, force)
+      const key = await requireRemovable(tx, asked, grant, force)
       const payload = await readPayload(tx, sealer, grant, key)
       await notices.tell(tx, { type: 'delete', key, state: nextState.delete, now })
-      for (const resourceCrn of await deleteRegistrations(tx, grant)) {
+      const uses = await deleteRegistrations(tx, grant, now)
+      for (const { resourceCrn } of uses) {
         await outbox.append(tx, { type: 'kms.registration.deleted', ...told(asked, key), resourceCrn })
       }
       await setDestroyed(tx, grant, { at: now, by: asked.caller.iamId })
-      await outbox.append(tx, { type: 'kms.key.deleted', ...told(asked, key), forced: force })
+      await outbox.append(tx, {
+        type: 'kms.key.deleted',
+        ...told(asked, key),
+        forced: force,
+        users: usersOf(uses),
+      })
       return { key: await readKey(tx, grant, now), aliases: await aliasesOf(tx, key), payload }
     })
     await leases.fenceKey(keyIdOf(grant))
@@ -115,7 +140,7 @@ export function makeKeyDeletion(parts: {
 
   async function purgeRows(tx: Tx, key: Key, facts: { accountId: string; initiatorId?: string; keyCrn: string }) {
     const deletedAt = key.deleted?.at ?? 0
-    await deleteKey(tx, key.id)
+    await deleteKey(tx, key.id, clock.now())
     await outbox.append(tx, {
       type: 'kms.key.purged',
       ...facts,
@@ -153,56 +178,31 @@ export function makeKeyDeletion(parts: {
     })
   }
 
-  return { remove, restore, purge, purgeDeleted, setForDeletion, unsetForDeletion }
+  return { remove, tryRemove, restore, purge, purgeDeleted, setForDeletion, unsetForDeletion }
 }
+
+const usersOf = (uses: readonly { readonly resourceCrn: string; readonly accountId: string }[]) =>
+  [...Map.groupBy(uses, (use) => use.accountId)].map(([accountId, own]) => ({
+    accountId,
+    resourceCount: own.length,
+    resourceCrns: own.slice(0, noticeResourcesMax).map((use) => use.resourceCrn),
+  }))
 
 export const mayBeRestored = (key: Key, now: number): boolean =>
   key.deleted !== null && now <= key.deleted.at + waits.restoreMs && !isExpired(key, now)
 
 const isExpired = (key: Key, now: number): boolean => key.expiresAt !== null && key.expiresAt <= now
 
-/** The first word for the deletion, while it counts; null when there is none. */
-export const deletionSetAt = (key: Key, now: number): Key['deletionSet'] =>
-  key.deletionSet && now < key.deletionSet.until ? key.deletionSet : null
-
 /**
  * A trusted profile is not a person: who assumed it is. A service id counts as one of its own, for nothing tells whose
  * hands hold its API key; one person with a service id beside them passes for two.
  */
-const personOf = ({ personId, iamId }: Caller): string => personId ?? iamId
-
-/** "Deleting keys using dual authorization": the second word is another person's, within seven days of the first. */
-function requireTwoPeople(key: Key, by: string, now: number): void {
-  if (!key.policies.dualAuthDelete?.enabled) return
-  const first = deletionSetAt(key, now)
-  if (first && first.by !== by) return
-  const missing = first ? 'a second person has to delete it' : 'a first person has to set it for deletion'
-  throw new Fault('conflict', `key ${key.id} is deleted by two people: ${missing}`, {
-    reason: 'AUTHORIZATIONS_NOT_MET',
-  })
-}
+export const personOf = ({ personId, iamId }: Caller): string => personId ?? iamId
 
 function requireDualAuth(key: Key): void {
   requireState(key, 'setForDeletion')
   if (key.policies.dualAuthDelete?.enabled) return
   throw new Fault('conflict', `key ${key.id} has no dual authorization policy`, { reason: 'NOT_DUAL_AUTH_ERR' })
-}
-
-async function requireUnprotected(tx: Tx, grant: Grant<'kms.secrets.delete'>, key: Key, force: boolean): Promise<void> {
-  const { all, retained } = await countProtected(tx, grant)
-  if (retained > 0) {
-    throw new Fault('conflict', `key ${key.id} protects ${retained} resources under retention, which force respects`, {
-      reason: 'PREV_KEY_DEL_ERR',
-    })
-  }
-  if (all === 0 || force) return
-  throw new Fault(
-    'conflict',
-    `key ${key.id} protects ${all} resources: their registrations name them, force removes those`,
-    {
-      reason: 'PROTECTED_RESOURCE_ERR',
-    },
-  )
 }
 
 function requireRestorable(key: Key, now: number): void {

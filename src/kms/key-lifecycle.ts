@@ -8,6 +8,7 @@ import { expiredKeysPerSweep } from '#base/limits.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'
 import type { Access, Asked } from './access.ts'
+import { disablingRules, obey } from './action-rules.ts'
 import { crnOf, keyTypeOf, requireRootKey, requireState } from './key.ts'
 import type { Key } from './key.ts'
 import { isAllowed, nextState } from './key-state.ts'
@@ -31,13 +32,17 @@ export function makeKeyLifecycle(parts: {
 }) {
   const { database, outbox, clock, access, leases, notices } = parts
 
+  async function tryDisable(asked: Asked, id: string): Promise<void> {
+    const grant = await access.key(asked, 'kms.secrets.disable', id)
+    obey(disablingRules(await readKey(database.reads, grant, clock.now())))
+  }
+
   async function disable(asked: Asked, id: string): Promise<void> {
     const grant = await access.key(asked, 'kms.secrets.disable', id)
     await database.transaction(async (tx) => {
       const now = clock.now()
       const key = await readKey(tx, grant, now)
-      requireState(key, 'disable')
-      requireRootKey(key)
+      obey(disablingRules(key))
       await setState(tx, grant, nextState.disable, now)
       await outbox.append(tx, { type: 'kms.key.disabled', ...told(asked, key) })
       await notices.tell(tx, { type: 'disable', key, state: nextState.disable, now })
@@ -95,7 +100,7 @@ export function makeKeyLifecycle(parts: {
     if (expired.length === expiredKeysPerSweep) await expireKeys()
   }
 
-  return { disable, enable, sync, expireKeys }
+  return { disable, tryDisable, enable, sync, expireKeys }
 }
 
 /** What every event about a key says: whose it is, who did it, which it is. */

@@ -6,9 +6,10 @@ import { Fault } from '#base/fault.ts'
 import { isHex32, isUuid } from '#base/id.ts'
 import type { Context, Grant, IamPort, ServiceSubject, Target } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
-import { askedBy, keyTarget } from './access.ts'
+import { keyTarget, requireInstanceId } from './access.ts'
 import type { Asked } from './access.ts'
 import type { KeyPlace } from './key.ts'
+import type { KeyAsk } from './port.ts'
 import { actionOf, authorizeIn, isKmsServiceName } from './service-name.ts'
 import type { KmsServiceName } from './service-name.ts'
 import { selectPlaceOfKey } from './tables-service.ts'
@@ -84,12 +85,18 @@ const nameTarget = (name: KeyName): Target => ({
 })
 
 /** Where a path may hold a CRN instead of an id or alias: the CRN names the instance, and no header has to. */
-export function askedByName(
-  context: Context,
+export const askedByName = (
+  { caller, remoteAddress }: Context,
   input: { readonly path: { readonly id: string }; readonly headers: Readonly<Record<string, string | undefined>> },
-): readonly [Asked, string] {
-  const { id } = input.path
-  const name = keyNameOf(id)
-  if (!name?.instanceId) return [askedBy(context, input), id]
-  return [askedBy(context, { headers: { ...input.headers, 'bluemix-instance': name.instanceId } }), name.keyId]
+): readonly [Asked, string] => {
+  const { 'bluemix-instance': instanceId, 'x-kms-key-ring': keyRing } = input.headers
+  const [asked, id] = askedByKey({ caller, remoteAddress, instanceId, key: input.path.id })
+  return [{ ...asked, keyRing: keyRing || undefined }, id]
+}
+
+/** As above, for who is no request: the key, and the one who asks about it. */
+export function askedByKey({ caller, remoteAddress, instanceId, key }: KeyAsk): readonly [Asked, string] {
+  const name = keyNameOf(key)
+  if (name?.instanceId) return [{ caller, remoteAddress, instanceId: name.instanceId }, name.keyId]
+  return [{ caller, remoteAddress, instanceId: requireInstanceId(instanceId) }, key]
 }

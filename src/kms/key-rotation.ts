@@ -10,8 +10,10 @@ import { keysPerSweep } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
 import type { Outbox } from '#events/outbox.ts'
-import type { Database, Tx } from '#store/database.ts'
+import type { Grant } from '#iam/port.ts'
+import type { Database, Reads, Tx } from '#store/database.ts'
 import type { Access, Asked } from './access.ts'
+import { obey, rotationRules } from './action-rules.ts'
 import { crnOf, requireRootKey, requireState } from './key.ts'
 import type { Key } from './key.ts'
 import { told } from './key-lifecycle.ts'
@@ -27,7 +29,6 @@ import { keyIdOf } from './tables-rows.ts'
 import { selectKeysToRotate, setRotatedByPolicy } from './tables-service.ts'
 import { countStale } from './tables-tally.ts'
 import { addVersion, insertVersion } from './tables-version.ts'
-import { requireElapsed, waits } from './waits.ts'
 
 export type KeyRotation = ReturnType<typeof makeKeyRotation>
 
@@ -42,21 +43,36 @@ export function makeKeyRotation(parts: {
 }) {
   const { database, outbox, clock, random, sealer, access, notices } = parts
 
+  /** Every rule of a rotation and nothing of its effect. */
+  async function requireRotatable(
+    reads: Reads,
+    grant: Grant<'kms.secrets.rotate'>,
+    imported: ImportedMaterial | null,
+    now: number,
+  ): Promise<Key> {
+    const key = await readKey(reads, grant, now)
+    requireState(key, 'rotate')
+    requireRootKey(key)
+    requirePayload(key, imported)
+    const material = kindOfMaterial(imported)
+    requireCreationAccess(await selectPoliciesFor(reads, grant), { extractable: false, material })
+    obey(rotationRules(key, now))
+    return key
+  }
+
+  async function tryRotate(asked: Asked, idOrAlias: string, imported: ImportedMaterial | null): Promise<void> {
+    const grant = await access.key(asked, 'kms.secrets.rotate', idOrAlias)
+    using _ = await newMaterial(parts, database.reads, grant, { extractable: false, imported })
+    await requireRotatable(database.reads, grant, imported, clock.now())
+  }
+
   async function rotate(asked: Asked, idOrAlias: string, imported: ImportedMaterial | null): Promise<void> {
     const grant = await access.key(asked, 'kms.secrets.rotate', idOrAlias)
     using material = await newMaterial(parts, database.reads, grant, { extractable: false, imported })
     const version = { keyId: keyIdOf(grant), id: makeUuid(random), ordinal: 0 }
     await database.transaction(async (tx) => {
       const now = clock.now()
-      const key = await readKey(tx, grant, now)
-      requireState(key, 'rotate')
-      requireRootKey(key)
-      requirePayload(key, imported)
-      requireCreationAccess(await selectPoliciesFor(tx, grant), {
-        extractable: false,
-        material: kindOfMaterial(imported),
-      })
-      requireTime(key, now)
+      const key = await requireRotatable(tx, grant, imported, now)
       await insertVersion(tx, grant, sealVersion(sealer, { ...version, createdAt: now }, material))
       await setRotated(tx, grant, now, dueFrom(key.policies, now))
       await tell(tx, key, version.id, now, told(asked, key))
@@ -95,14 +111,7 @@ export function makeKeyRotation(parts: {
     await outbox.append(tx, { type: 'kms.key.rotation-converged', ...facts, keyVersionId: newVersionId })
   }
 
-  return { rotate, rotateDue }
-}
-
-/** The first rotation of a key does not wait. */
-function requireTime(key: Key, now: number): void {
-  if (key.rotatedAt === null) return
-  const what = `rotating key ${key.id}`
-  requireElapsed({ since: key.rotatedAt, waitMs: waits.rotateMs, now, what, reason: 'KEY_ROTATION_NOT_PERMITTED' })
+  return { rotate, tryRotate, rotateDue }
 }
 
 /** Key Protect, "Error messages": an imported key is rotated with new material, a generated one without. */

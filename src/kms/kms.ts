@@ -8,7 +8,7 @@ import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
 import type { Audit } from '#events/audit.ts'
 import type { Outbox } from '#events/outbox.ts'
-import type { IamPort } from '#iam/port.ts'
+import type { AuthorizationsPort, IamPort } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
 import { makeAccess } from './access.ts'
 import { makeAcknowledging } from './acknowledging.ts'
@@ -44,7 +44,7 @@ import { makeLeases } from './leases.ts'
 import { makeMetrics } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
 import { makeNotices } from './notices.ts'
-import type { KmsPort, LeaseHolder, Revocation } from './port.ts'
+import type { KeyLedgerPort, KmsPort, LeaseHolder, Revocation } from './port.ts'
 import { makeRegistering } from './registering.ts'
 import type { Registering } from './registering.ts'
 import { makeProviderKeys } from './provider-keys.ts'
@@ -55,9 +55,12 @@ import { makeRotationProgress } from './rotation-progress.ts'
 import type { RotationProgress } from './rotation-progress.ts'
 import { makeScrubbing } from './scrubbing.ts'
 import { makeStandings } from './standings.ts'
+import { makeUnwrapTimes } from './unwrap-times.ts'
+import { makeUses } from './uses.ts'
 
 export interface Kms {
   readonly port: KmsPort
+  readonly ledgerPort: KeyLedgerPort
   readonly clock: Clock
   readonly keys: Keys
   readonly use: KeyUse
@@ -88,6 +91,8 @@ export interface Kms {
   sweep(): Promise<void>
   /** Asks again, of every lease, whether its holder still may; fences those that may not. */
   recheckLeases(): Promise<void>
+  /** Writes what waits. */
+  close(): Promise<void>
 }
 
 export function makeKms(parts: {
@@ -101,6 +106,7 @@ export function makeKms(parts: {
   readonly sealer: Sealer
   readonly log: Log
   readonly iam: IamPort
+  readonly authorizations: AuthorizationsPort
   /** Whether what seals root keys never leaves a PKCS#11 token: the condition for instances of `hs-crypto`. */
   /** For volumes in use; docs/decisions/0019-revocation.md. */
   readonly revocation?: Revocation
@@ -115,7 +121,9 @@ export function makeKms(parts: {
   const standings = makeStandings({ reads, clock, iam })
   const { revocation = 'at-once' } = parts
   const fencing = makeFencing({ ...parts, clock: parts.realClock })
-  const leases = makeLeases({ ...parts, reads, standings, fencing, book: makeLeaseBook(), revocation })
+  const book = makeLeaseBook()
+  const unwrapTimes = makeUnwrapTimes({ ...parts, clock: parts.realClock })
+  const leases = makeLeases({ ...parts, reads, standings, fencing, book, unwrapTimes, revocation })
   const notices = makeNotices(parts)
   const scrubbing = makeScrubbing(database)
   const within = { ...parts, access, leases, notices, scrubbing }
@@ -136,6 +144,7 @@ export function makeKms(parts: {
   }
   return {
     port: auditedPort(port, audit, random),
+    ledgerPort: makeUses({ ...within, reads, lifecycle, book, unwrapTimes }),
     watch(call, serve) {
       let place: AuditedPlace = null
       return audit.watch({
@@ -184,5 +193,6 @@ export function makeKms(parts: {
       await notices.nameOverdue()
     },
     recheckLeases: leases.recheck,
+    close: () => unwrapTimes.flush(),
   }
 }

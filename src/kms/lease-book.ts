@@ -45,6 +45,17 @@ export function makeLeaseBook() {
       return found.filter((lease) => lease.holderId === holderId)
     },
     count: (holderId: string): number => leases.values().reduce((n, l) => n + Number(l.holderId === holderId), 0),
+    /** The resources whose data keys are out under the key. */
+    openUnder: (keyId: string): readonly string[] =>
+      [...leases.values()]
+        .filter((lease) => lease.given && lease.name.keyId === keyId)
+        .map((lease) => lease.resourceCrn),
+    /** How many resources of one service and account have their data keys out under the key. */
+    countUnder: (keyId: string, { serviceName, accountId }: ServiceSubject): number =>
+      leases
+        .values()
+        .filter((lease) => lease.given && lease.name.keyId === keyId)
+        .reduce((n, { as }) => n + Number(as.serviceName === serviceName && as.accountId === accountId), 0),
     /** Takes out every lease of which `matches` is true, and returns those. */
     take(matches: (lease: BookedLease) => boolean): readonly BookedLease[] {
       const taken = [...leases.values()].filter(matches)

@@ -25,6 +25,7 @@ import type { KmsPort, Lease, LeasedDataKey, LeaseRequest, Revocation } from './
 import { dataKeyAad, isOwn } from './resource.ts'
 import type { Standings } from './standings.ts'
 import { selectRegistration } from './tables-registration.ts'
+import type { UnwrapTimes } from './unwrap-times.ts'
 
 export interface Leases extends Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'> {
   /** The key was disabled: nothing is opened under it any more, and what is open ends unless it may run on. */
@@ -49,8 +50,9 @@ export function makeLeases(parts: {
   readonly fencing: Fencing
   readonly book: LeaseBook
   readonly revocation: Revocation
+  readonly unwrapTimes: UnwrapTimes
 }): Leases {
-  const { reads, clock, random, sealer, iam, standings, fencing, book, revocation } = parts
+  const { reads, clock, random, sealer, iam, standings, fencing, book, revocation, unwrapTimes } = parts
 
   async function leaseDataKey(holderId: string, request: LeaseRequest): Promise<LeasedDataKey> {
     requireHolder(holderId)
@@ -68,7 +70,9 @@ export function makeLeases(parts: {
     }
     book.write(lease)
     try {
-      return { leaseId: lease.id, leaseMs, dataKey: await open(lease, request.wrapped) }
+      const dataKey = await open(lease, request.wrapped)
+      unwrapTimes.note({ keyId: name.keyId, resourceCrn: request.resourceCrn, at: clock.now() })
+      return { leaseId: lease.id, leaseMs, dataKey }
     } catch (error) {
       book.take(({ id }) => id === lease.id)
       throw error

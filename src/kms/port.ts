@@ -3,7 +3,8 @@
 // `vpc` sees wrapped data keys as opaque bytes; only `disk` receives an open one, on a lease.
 
 import type { Fault } from '#base/fault.ts'
-import type { ServiceSubject } from '#iam/port.ts'
+import type { Caller, ServiceSubject } from '#iam/port.ts'
+import type { KeyState as State } from './key-state.ts'
 import type { KmsServiceName } from './service-name.ts'
 
 /** Why a key can or cannot be used by the one who asks. Deleted includes purged; the reason is what its resources show. */
@@ -156,4 +157,124 @@ export interface KmsPort {
    * an unknown key is 'deleted'.
    */
   standings(requests: readonly { keyCrn: string; as: ServiceSubject }[]): Promise<readonly KeyReport[]>
+}
+
+/** kms/key-state.ts. */
+export type KeyState = State
+
+/** Who asks about a key, and which: by its CRN, or by an id or alias in an instance. */
+export interface KeyAsk {
+  readonly caller: Caller
+  readonly remoteAddress: string
+  readonly instanceId: string | undefined
+  readonly key: string
+}
+
+export interface LedgerKey {
+  readonly keyId: string
+  readonly keyCrn: string
+  readonly accountId: string
+  readonly state: KeyState
+  readonly newestVersionId: string
+  readonly expiresAt: number | null
+}
+
+/** A resource that a key protects, as its registration tells. */
+export interface KeyUse {
+  readonly resourceCrn: string
+  readonly serviceName: string
+  readonly accountId: string
+  readonly keyVersionId: string
+  readonly registeredAt: number
+  /** When its data key was last opened. Of past times this is not known. */
+  readonly lastUnwrappedAt: number | null
+  /** Whether its data key is open at this moment. Of past times this is not known. */
+  readonly isOpen: boolean | null
+}
+
+/** What the resources of one service of one account have to do with one key. */
+export interface UsedKey {
+  readonly keyCrn: string
+  readonly ownerAccountId: string
+  readonly accountId: string
+  readonly serviceName: string
+  readonly resourceCount: number
+  /** Since when the oldest of them is registered. */
+  readonly since: number
+}
+
+/** What a service may do with a key, and by which policy of the key's account. */
+export interface KeyRight {
+  readonly standing: KeyStanding
+  readonly policyId: string | null
+  /** Null to whom it does not concern: who may not use the key. */
+  readonly newestVersionId: string | null
+  readonly expiresAt: number | null
+}
+
+/** One line of both books of the key manager: what is registered, and what the history says is. */
+export interface BookLine {
+  readonly keyCrn: string
+  readonly ownerAccountId: string
+  readonly resourceCrn: string
+  readonly serviceName: string
+  readonly accountId: string
+  readonly registeredVersionId: string | null
+  readonly historyVersionId: string | null
+}
+
+export type PlannableAction = 'disable' | 'delete' | 'rotate'
+export type ImpactAction = PlannableAction | 'expire' | 'remove-authorization'
+
+/** What would refuse an action; `isForceable` where the action has a force that overrides it. */
+export interface Refusal {
+  readonly code: string
+  readonly message: string
+  readonly isForceable: boolean
+}
+
+/** What an action would do to the resources of one service of one account. */
+export interface ImpactGroup extends Omit<UsedKey, 'keyCrn' | 'ownerAccountId'> {
+  /** Resources whose data keys are open: running I/O. */
+  readonly openCount: number
+  readonly before: KeyStanding
+  readonly after: KeyStanding
+}
+
+export interface KeyImpact {
+  readonly key: LedgerKey
+  readonly stateAfter: KeyState
+  /** All that stands in the way, not only the first. */
+  readonly refusals: readonly Refusal[]
+  readonly groups: readonly ImpactGroup[]
+}
+
+/** What makes the use of keys visible asks the key manager: who uses what, and what would come of an action. */
+export interface KeyLedgerPort {
+  /** Leave to see who uses a key. Faults as the key manager's API has them. */
+  keyForUses(ask: KeyAsk): Promise<LedgerKey>
+  /** Leave for the action itself. Faults as the key manager's API has them. */
+  keyForAction(ask: KeyAsk, action: PlannableAction): Promise<LedgerKey>
+  /** By a leave of the above. In pages, ordered by resource CRN; at a past time, or now where that is null. */
+  uses(request: {
+    readonly keyId: string
+    readonly at: number | null
+    readonly after: string
+    readonly limit: number
+  }): Promise<readonly KeyUse[]>
+  /** Who used the key at that time or within it; where no time is given, who does now. */
+  usersOf(keyCrn: string, at: number | null): Promise<readonly { accountId: string; resourceCrns: readonly string[] }[]>
+  /** Of one account, or of all that have resources under another account's key, the provider's apart. */
+  foreignUses(accountId: string | null): Promise<readonly UsedKey[]>
+  rights(requests: readonly { keyCrn: string; as: ServiceSubject }[]): Promise<readonly KeyRight[]>
+  /** Keys with resources under them that expire in the time given, its end included. */
+  expiring(after: number, until: number): Promise<readonly { keyCrn: string; accountId: string; expiresAt: number }[]>
+  /** Both books of the key manager, in pages ordered by resource and key. */
+  books(after: { resourceCrn: string; keyCrn: string }, limit: number): Promise<readonly BookLine[]>
+  /** In which state each key is, whoever asks; destroyed where there is none. */
+  states(keyCrns: readonly string[]): Promise<readonly KeyState[]>
+  /** Changes nothing. A policy is named where one is to be removed. */
+  impact(ask: KeyAsk, action: ImpactAction, policyId: string | null): Promise<KeyImpact>
+  /** Does it, as the API of the key manager would for the caller. */
+  act(ask: KeyAsk, action: PlannableAction, options: { readonly force: boolean }): Promise<void>
 }

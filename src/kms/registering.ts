@@ -86,8 +86,9 @@ export function makeRegistering(parts: {
     requireOwnResource(resourceCrn, by)
     const grant = await access.key(asked, 'kms.registrations.delete', id)
     const key = await database.transaction(async (tx) => {
-      const key = await readKey(tx, grant, clock.now())
-      const removed = await deleteOwnRegistration(tx, { keyId: key.id, resourceCrn, by })
+      const now = clock.now()
+      const key = await readKey(tx, grant, now)
+      const removed = await deleteOwnRegistration(tx, { keyId: key.id, resourceCrn, by, now })
       if (!removed) throw registrationNotFound(resourceCrn)
       await outbox.append(tx, { type: 'kms.registration.deleted', ...told(asked, key), resourceCrn })
       if (removed.isStale) await announceConvergence(tx, outbox, key, told(asked, key))

@@ -7,7 +7,8 @@ import { acknowledgement } from './acknowledging.ts'
 import { importTokenRequest } from './import-tokens.ts'
 import { instancePolicyChanges, instancePolicyType } from './instance-policy-request.ts'
 import { keyPolicyChange, policyType } from './key-policy-request.ts'
-import { newKey, newPlainKey, notYet, opening, rotationMaterial, wantedKeyRing, wrapping } from './key-request.ts'
+import { newKey, newPlainKey, notYet, opening, wantedKeyRing, wrapping } from './key-request.ts'
+import { deleteKey, disableKey, rotateKey } from './dry-run.ts'
 import { askedByName } from './key-name.ts'
 import type { Kms } from './kms.ts'
 import { actOnKey } from './legacy-actions.ts'
@@ -49,8 +50,9 @@ export const kmsRoutes = (kms: Kms): Routes<typeof kmsContract, Context, Anyone>
 
 type AllRoutes = Routes<typeof kmsContract, Context, Anyone>
 
-const keyRoutes = ({ keys, lifecycle, clock }: Kms) =>
-  ({
+const keyRoutes = (kms: Kms) => {
+  const { keys, lifecycle, clock } = kms
+  return {
     countKeys: async (context, input) =>
       reply(undefined, keyTotal(await keys.count(askedBy(context, input), keyCountRequest(input.query)))),
     listKeys: async (context, input) =>
@@ -67,12 +69,7 @@ const keyRoutes = ({ keys, lifecycle, clock }: Kms) =>
     getKey: async (context, input) => oneKey(await keys.get(askedBy(context, input), input.path.id), clock.now()),
     updateKey: async (context, input) =>
       oneKey(await keys.move(askedBy(context, input), input.path.id, wantedKeyRing(input.body)), clock.now()),
-    deleteKey: async (context, input) =>
-      removedKey(
-        input.headers,
-        await lifecycle.remove(askedBy(context, input), input.path.id, input.query.force === true),
-        clock.now(),
-      ),
+    deleteKey: (context, input) => deleteKey(kms, askedBy(context, input), input),
     restoreKey: async (context, input) =>
       restoredKey(input.headers, await lifecycle.restore(askedBy(context, input), input.path.id), clock.now()),
     purgeKey: async (context, input) =>
@@ -86,7 +83,8 @@ const keyRoutes = ({ keys, lifecycle, clock }: Kms) =>
           allKeyStates: input.query.allKeyStates === true,
         }),
       ),
-  }) satisfies Partial<AllRoutes>
+  } satisfies Partial<AllRoutes>
+}
 
 const useRoutes = (kms: Kms) => {
   const { use, lifecycle } = kms
@@ -99,9 +97,8 @@ const useRoutes = (kms: Kms) => {
       unwrapView(await use.unwrap(askedBy(context, input), input.path.id, opening(input.body))),
     rewrapKey: async (context, input) =>
       rewrapView(await use.rewrap(askedBy(context, input), input.path.id, opening(input.body))),
-    rotateKey: (context, input) =>
-      lifecycle.rotate(askedBy(context, input), input.path.id, rotationMaterial(input.body)),
-    disableKey: (context, input) => lifecycle.disable(askedBy(context, input), input.path.id),
+    rotateKey: (context, input) => rotateKey(kms, askedBy(context, input), input),
+    disableKey: (context, input) => disableKey(kms, askedBy(context, input), input),
     enableKey: (context, input) => lifecycle.enable(askedBy(context, input), input.path.id),
     setKeyForDeletion: (context, input) => lifecycle.setForDeletion(askedBy(context, input), input.path.id),
     unsetKeyForDeletion: (context, input) => lifecycle.unsetForDeletion(askedBy(context, input), input.path.id),

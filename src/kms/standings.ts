@@ -65,7 +65,7 @@ export function makeStandings(parts: {
   }
 }
 
-function standingIn(state: KeyState | 'unauthorized'): KeyStanding {
+export function standingIn(state: KeyState | 'unauthorized'): KeyStanding {
   switch (state) {
     case 'unauthorized':
       return 'unauthorized'

@@ -19,9 +19,9 @@ export async function selectInstancePolicies(
 
 /** For a change of a key that the policies of its instance may forbid, inside its transaction. */
 export const selectPoliciesFor = async (
-  tx: Tx,
+  reads: Reads,
   grant: Grant<'kms.secrets.rotate' | 'kms.secrets.restore'>,
-): Promise<InstancePolicies> => (await selectPolicies(tx, grant)) ?? {}
+): Promise<InstancePolicies> => (await selectPolicies(reads, grant)) ?? {}
 
 async function selectPolicies(reads: Reads, grant: Grant): Promise<InstancePolicies | null> {
   const row = await reads

@@ -11,6 +11,7 @@ import type { Registrant } from './resource.ts'
 import type { Page } from './tables-key-list.ts'
 import { clearTally, selectTallyOf, tallyFewer, tallyMore } from './tables-tally.ts'
 import type { Tallied } from './tables-tally.ts'
+import { closeUses, writeUses } from './tables-use-history.ts'
 
 export interface Registration {
   readonly keyId: string
@@ -159,6 +160,7 @@ export async function moveRegistrations(
     .where('key_id', '=', keyId)
     .where('resource_crn', 'in', [...before.keys()])
     .execute()
+  await writeUses(tx, { keyId, resourceCrns: [...before.keys()] }, now)
   const byVersion = Map.groupBy(before.values(), (registration) => registration.keyVersionId)
   for (const [versionId, { length: count }] of byVersion) {
     await tallyFewer(tx, { keyId, keyVersionId: versionId, by, count })
@@ -199,6 +201,7 @@ export async function upsertRegistration(
     description: '',
     prevent_key_deletion: 0,
     metadata: null,
+    last_unwrapped_at: null,
     ...change,
   }
   await tx
@@ -206,6 +209,7 @@ export async function upsertRegistration(
     .values(row)
     .onConflict((c) => c.columns(['key_id', 'resource_crn']).doUpdateSet(change))
     .execute()
+  await writeUses(tx, { keyId: keyIdOf(grant), resourceCrns: [resourceCrn] }, now)
   if (before?.keyVersionId === keyVersionId) return
   const keyId = keyIdOf(grant)
   if (before) await tallyFewer(tx, { keyId, keyVersionId: before.keyVersionId, by, count: 1 })
@@ -271,26 +275,31 @@ export async function selectRegistrants(
 
 /** What stands in the way of a deletion, before anybody decides to force it: resources, and resources under retention. */
 export async function countProtected(
-  tx: Tx,
-  grant: Grant<'kms.secrets.delete'>,
+  reads: Reads,
+  keyId: string,
 ): Promise<{ readonly all: number; readonly retained: number }> {
-  const row = await tx
+  const row = await reads
     .selectFrom('kms_registration')
     .select(({ fn }) => [fn.countAll<number>().as('all'), fn.sum<number | null>('prevent_key_deletion').as('retained')])
-    .where('key_id', '=', keyIdOf(grant))
+    .where('key_id', '=', keyId)
     .executeTakeFirstOrThrow()
   return { all: Number(row.all), retained: Number(row.retained ?? 0) }
 }
 
-/** For a forced deletion: the CRNs of the resources that were registered. */
-export async function deleteRegistrations(tx: Tx, grant: Grant<'kms.secrets.delete'>): Promise<readonly string[]> {
+/** For a forced deletion: the resources that were registered, and whose they are. */
+export async function deleteRegistrations(
+  tx: Tx,
+  grant: Grant<'kms.secrets.delete'>,
+  now: number,
+): Promise<readonly { readonly resourceCrn: string; readonly accountId: string }[]> {
+  await closeUses(tx, { keyId: keyIdOf(grant) }, now)
   const rows = await tx
     .deleteFrom('kms_registration')
     .where('key_id', '=', keyIdOf(grant))
-    .returning('resource_crn')
+    .returning(['resource_crn as resourceCrn', 'account_id as accountId'])
     .execute()
   await clearTally(tx, keyIdOf(grant))
-  return rows.map((row) => row.resource_crn).sort()
+  return rows.toSorted((a, b) => (a.resourceCrn < b.resourceCrn ? -1 : 1))
 }
 
 function registrationsOf(reads: Reads, grant: ListGrant, filter: RegistrationFilter) {

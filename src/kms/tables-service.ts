@@ -12,6 +12,7 @@ import { parseInstancePolicies } from './tables-instance.ts'
 import type { KmsServiceName } from './service-name.ts'
 import { selectWholeKeys, toKey } from './tables-rows.ts'
 import { clearTally, tallyFewer } from './tables-tally.ts'
+import { closeUses } from './tables-use-history.ts'
 
 export async function insertInstance(tx: Tx, instance: Instance, now: number): Promise<void> {
   const { id, serviceName, accountId, region, resourceGroupId } = instance
@@ -103,16 +104,17 @@ export async function selectLivingKeyIds(tx: Tx, instanceId: string, limit: numb
 }
 
 /** Purges an instance whose keys are all destroyed, with those keys and their material. */
-export async function deleteInstance(tx: Tx, id: string): Promise<void> {
+export async function deleteInstance(tx: Tx, id: string, now: number): Promise<void> {
   const keys = await tx.selectFrom('kms_key').select('id').where('instance_id', '=', id).execute()
-  for (const key of keys) await deleteKey(tx, key.id)
+  for (const key of keys) await deleteKey(tx, key.id, now)
   await tx.deleteFrom('kms_key_ring').where('instance_id', '=', id).execute()
   await tx.deleteFrom('kms_import_token').where('instance_id', '=', id).execute()
   await tx.deleteFrom('kms_instance').where('id', '=', id).execute()
 }
 
 /** Purges a key: its rows, those of its sealed material among them. */
-export async function deleteKey(tx: Tx, keyId: string): Promise<void> {
+export async function deleteKey(tx: Tx, keyId: string, now: number): Promise<void> {
+  await closeUses(tx, { keyId }, now)
   const notices = tx.selectFrom('kms_notice').select('id').where('key_id', '=', keyId)
   await tx.deleteFrom('kms_notice_service').where('notice_id', 'in', notices).execute()
   await tx.deleteFrom('kms_notice').where('key_id', '=', keyId).execute()
@@ -221,9 +223,9 @@ export async function selectKeysToPurge(
  */
 export async function deleteOwnRegistration(
   tx: Tx,
-  registration: { readonly keyId: string; readonly resourceCrn: string; readonly by: Registrant },
+  registration: { readonly keyId: string; readonly resourceCrn: string; readonly by: Registrant; readonly now: number },
 ): Promise<{ readonly isStale: boolean } | null> {
-  const { keyId, resourceCrn, by } = registration
+  const { keyId, resourceCrn, by, now } = registration
   const removed = await tx
     .deleteFrom('kms_registration')
     .where('key_id', '=', keyId)
@@ -234,6 +236,7 @@ export async function deleteOwnRegistration(
     .executeTakeFirst()
   if (!removed) return null
   await tallyFewer(tx, { keyId, keyVersionId: removed.key_version_id, by, count: 1 })
+  await closeUses(tx, { keyId, resourceCrn }, now)
   const newest = await tx
     .selectFrom('kms_key_version')
     .select('id')

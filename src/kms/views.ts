@@ -8,7 +8,8 @@ import type { Reply } from '#base/contract.ts'
 import { envelope } from './envelope.ts'
 import { crnOf } from './key.ts'
 import type { Key, KeyVersion } from './key.ts'
-import { deletionSetAt, mayBeRestored } from './key-deletion.ts'
+import { deletionSetAt } from './action-rules.ts'
+import { mayBeRestored } from './key-deletion.ts'
 import { preference } from './key-request.ts'
 import type { NewKey } from './key-request.ts'
 import { stateNumbers } from './key-state.ts'
@@ -62,6 +63,9 @@ export function createdKey(headers: Headers, shown: ShownKey, { imported }: NewK
 /** As above, but a deletion and a purge answer 204 unless `return=representation` is preferred. */
 export const removedKey = (headers: Headers, shown: ShownKey, now: number): KeyCollection | Reply<undefined> =>
   preference(headers['prefer'], 'minimal') === 'representation' ? oneKey(shown, now) : reply(undefined, {}, 204)
+
+/** A dry run of an action that nothing refuses: Keyward's own, and said in a header so that nobody takes it for the action. */
+export const wouldBeDone = (): Reply<undefined> => reply(undefined, { 'keyward-dry-run': 'true' }, 204)
 
 /** A restoration answers 201 with the key, or without a body where that is preferred. */
 export const restoredKey = (headers: Headers, shown: ShownKey, now: number): Reply<KeyCollection> | Reply<undefined> =>

@@ -15,6 +15,7 @@ import * as kmsTally from './migrations/0006-kms-tally.ts'
 import * as cos from './migrations/0007-cos.ts'
 import * as vpcSnapshots from './migrations/0008-vpc-snapshots.ts'
 import * as vpcPages from './migrations/0009-vpc-pages.ts'
+import * as ledger from './migrations/0010-ledger.ts'
 import * as auditLog from './migrations/0011-audit-log.ts'
 import type { Schema } from './schema/schema.ts'
 
@@ -28,6 +29,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0007-cos': cos,
   '0008-vpc-snapshots': vpcSnapshots,
   '0009-vpc-pages': vpcPages,
+  '0010-ledger': ledger,
   '0011-audit-log': auditLog,
 }
 

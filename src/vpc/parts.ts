@@ -15,6 +15,8 @@ export interface VpcParts {
   readonly database: Database
   readonly outbox: Outbox
   readonly clock: Clock
+  /** Of keys: histories are written by it. */
+  readonly keyClock: Clock
   readonly random: Random
   readonly log: Log
   /** The one region that this installation is. */

@@ -57,3 +57,7 @@ const ownerOf = {
   vpc_snapshot: (crn: Crn | null, region: string) =>
     crn?.serviceName === 'is' && crn.resourceType === 'snapshot' && crn.location === region ? crn.accountId : null,
 } as const satisfies Record<KeyedTable, (crn: Crn | null, region: string) => string | null>
+
+/** Those of the names that only a volume or snapshot of this region could have, by the table that would hold them. */
+export const nameOurs = (resourceCrns: readonly string[], table: KeyedTable, region: string): readonly string[] =>
+  resourceCrns.filter((crn) => ownerOf[table](parseCrn(crn), region) !== null)

@@ -18,7 +18,7 @@ interface Rows {
 export type KeyedTable = keyof Rows
 
 /** The columns that are named below are the same in both tables; the compiler takes either for one of them. */
-const like = (table: KeyedTable) => table as 'vpc_volume'
+export const like = (table: KeyedTable) => table as 'vpc_volume'
 
 /** The row as it is now, or null when it was in another phase. */
 export async function movePhase<Table extends KeyedTable>(

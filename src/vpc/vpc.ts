@@ -10,6 +10,7 @@ import { makeConsistencyGroups } from './consistency-groups.ts'
 import type { ConsistencyGroups } from './consistency-groups.ts'
 import { makeCopies } from './copies.ts'
 import type { Copies } from './copies.ts'
+import { makeFacts } from './facts.ts'
 import { followKeys } from './follow-keys.ts'
 import { followNotices } from './follow-notices.ts'
 import { makeInstances } from './instances.ts'
@@ -17,6 +18,7 @@ import type { Instances } from './instances.ts'
 import { makeNetworks } from './networks.ts'
 import type { Networks } from './networks.ts'
 import type { VpcParts } from './parts.ts'
+import type { VpcPort } from './port.ts'
 import { reconcileExports } from './reconcile-exports.ts'
 import { reconcileSnapshots } from './reconcile-snapshots.ts'
 import { reconcileVolumes } from './reconcile-volumes.ts'
@@ -34,10 +36,12 @@ import type { Subnets } from './subnets.ts'
 import { makeVirtualInterfaces } from './virtual-interfaces.ts'
 import type { VirtualInterfaces } from './virtual-interfaces.ts'
 import { checkVersion } from './version.ts'
+import { withHistory } from './volume-history.ts'
 import { makeVolumes } from './volumes.ts'
 import type { Volumes } from './volumes.ts'
 
 export interface Vpc {
+  readonly port: VpcPort
   readonly regions: Regions
   readonly volumes: Volumes
   readonly snapshots: Snapshots
@@ -58,12 +62,14 @@ export interface Vpc {
   idle(): Promise<void>
 }
 
-export function makeVpc(parts: VpcParts): Vpc {
+export function makeVpc(given: VpcParts): Vpc {
+  const parts = { ...given, outbox: withHistory(given.outbox, given.keyClock) }
   const copies = makeCopies(parts, async (more) => {
     await reconcileSnapshots(parts, more)
     await reconcileVolumes(parts, more)
   })
   return {
+    port: makeFacts({ reads: parts.database.reads, region: parts.region }),
     regions: makeRegions(parts.region),
     volumes: makeVolumes(parts),
     snapshots: makeSnapshots(parts),

@@ -117,3 +117,7 @@ export const restoreBody = (source: Json, more: Record<string, unknown> = {}) =>
   source_snapshot: source,
   ...more,
 })
+
+/** A key by its CRN in a path of Keyward's own. */
+export const keyPath = (key: { readonly crn: string }, rest: string): string =>
+  `/keyward/v1/keys/${encodeURIComponent(key.crn)}/${rest}`

@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely'
+
 export interface KmsTables {
   /** A service instance: room for keys, provisioned by the resource controller. */
   kms_instance: {
@@ -118,7 +120,10 @@ export interface KmsTables {
     prevent_key_deletion: number
     /** The service's own notes, which the owner of the key is not shown. */
     metadata: string | null
-  } /** How many registrations of each registrant name each version: equal to the rows above, at every commit. */
+    /** When the data key was last opened; written a moment later (kms/unwrap-times.ts), null where never since it is noted. */
+    last_unwrapped_at: number | null
+  }
+  /** How many registrations of each registrant name each version: equal to the rows above, at every commit. */
   kms_registration_tally: {
     key_id: string
     key_version_id: string
@@ -127,5 +132,19 @@ export interface KmsTables {
     registrations: number
     /** Those that came from another version and did not begin with this one. */
     followed: number
+  }
+  /** Which registration was there when: a row for each time in which nothing of it changed, the last one open. */
+  kms_use_history: {
+    seq: Generated<number>
+    key_id: string
+    resource_crn: string
+    service_name: string
+    account_id: string
+    key_version_id: string
+    registered_at: number
+    /** From this moment on. */
+    from_at: number
+    /** Up to, and not including, this moment; null while it is so. */
+    until_at: number | null
   }
 }

@@ -5,6 +5,7 @@ import type { CosTables } from './cos.ts'
 import type { EventTables } from './events.ts'
 import type { IamTables } from './iam.ts'
 import type { KmsTables } from './kms.ts'
+import type { LedgerTables } from './ledger.ts'
 import type { ResourceTables } from './resources.ts'
 import type { VpcSnapshotTables } from './vpc-snapshots.ts'
 import type { VpcTables } from './vpc.ts'
@@ -16,4 +17,5 @@ export type Schema = AuditTables &
   ResourceTables &
   KmsTables &
   VpcTables &
-  VpcSnapshotTables
+  VpcSnapshotTables &
+  LedgerTables

@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely'
 import type { AttachmentId, InstanceId, SnapshotId, VolumeId } from '#base/id.ts'
 
 /**
@@ -103,6 +104,18 @@ export interface VpcTables {
     delete_volume: number
     status: AttachmentStatus
     created_at: number
+  }
+  /** What a volume was when: a row for each time in which nothing of this changed, the last one open. */
+  vpc_volume_history: {
+    seq: Generated<number>
+    volume_crn: string
+    account_id: string
+    capacity_gb: number
+    status: string
+    attached: number
+    from_at: number
+    /** Up to, and not including, this moment; null while it is so. */
+    until_at: number | null
   }
   vpc_record: {
     id: string

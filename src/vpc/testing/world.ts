@@ -48,6 +48,7 @@ export async function makeWorld() {
     database: faultyDatabase(database, faults),
     outbox: makeOutbox(clock, random),
     clock,
+    keyClock: clock,
     random,
     log,
     region: 'us-south',

@@ -1,0 +1,173 @@
+// SQL of what volumes and snapshots have to do with keys, across accounts, and of its history. No grant: nothing of it
+// reaches a tenant but through the ledger, which asks.
+
+import type { Reads, Tx } from '#store/database.ts'
+import type { VolumePhase } from '#store/schema/vpc.ts'
+import type { KeyOfResources, ProvableResource, ResourceFacts } from './port.ts'
+import { snapshotStateOf } from './snapshot-state.ts'
+import { like } from './tables-keyed.ts'
+import type { KeyedTable } from './tables-keyed.ts'
+import { hiddenPhases, statusOf } from './volume-state.ts'
+import type { VolumeTruth } from './volume-state.ts'
+
+/** What of a volume or snapshot is shown to who owns its key. */
+export interface KeyedNow extends VolumeTruth {
+  readonly resourceCrn: string
+  readonly accountId: string
+  readonly sizeGb: number
+  readonly isAttached: boolean
+  /** As its own API says it. */
+  statusOf(truth: VolumeTruth): string
+}
+
+const statusIn = { vpc_volume: statusOf, vpc_snapshot: snapshotStateOf } as const
+
+export async function keyedByCrn(reads: Reads, crns: readonly string[]): Promise<readonly KeyedNow[]> {
+  const found = await Promise.all([inTable(reads, 'vpc_volume', crns), inTable(reads, 'vpc_snapshot', crns)])
+  return found.flat()
+}
+
+async function inTable(reads: Reads, table: KeyedTable, crns: readonly string[]): Promise<readonly KeyedNow[]> {
+  if (crns.length === 0) return []
+  const rows = await reads
+    .selectFrom(like(table))
+    .select(['id', 'crn', 'account_id', 'capacity_gb', 'phase', 'key_standing'])
+    .where('crn', 'in', crns)
+    .where('phase', 'not in', hiddenPhases)
+    .execute()
+  const ids = rows.map((row) => row.id)
+  const attached = ids.length === 0 ? [] : await attachedAmong(reads, ids)
+  const attachedIds = new Set<string>(attached)
+  return rows.map((row) => ({
+    resourceCrn: row.crn,
+    accountId: row.account_id,
+    sizeGb: row.capacity_gb,
+    isAttached: attachedIds.has(row.id),
+    phase: row.phase,
+    keyStanding: row.key_standing,
+    statusOf: statusIn[table],
+  }))
+}
+
+/** Ids of both kinds are unique together; a snapshot is attached to nothing. */
+async function attachedAmong(reads: Reads, ids: readonly string[]): Promise<readonly string[]> {
+  const rows = await reads
+    .selectFrom('vpc_attachment')
+    .select('volume_id')
+    .where(({ eb, cast }) => eb(cast<string>('volume_id', 'text'), 'in', ids))
+    .execute()
+  return rows.map((row) => row.volume_id)
+}
+
+/** Notes what a reader of the ledger could see of the resource, where that is another than before. */
+export async function writeHistory(tx: Tx, resourceCrn: string, now: number): Promise<void> {
+  const [resource] = await keyedByCrn(tx, [resourceCrn])
+  const shown = resource && {
+    capacity_gb: resource.sizeGb,
+    status: resource.statusOf(resource),
+    attached: Number(resource.isAttached),
+  }
+  const open = await tx
+    .selectFrom('vpc_volume_history')
+    .select(['seq', 'capacity_gb', 'status', 'attached'])
+    .where('volume_crn', '=', resourceCrn)
+    .where('until_at', 'is', null)
+    .executeTakeFirst()
+  const isSame =
+    open?.capacity_gb === shown?.capacity_gb && open?.status === shown?.status && open?.attached === shown?.attached
+  if (isSame) return
+  if (open) await tx.updateTable('vpc_volume_history').set({ until_at: now }).where('seq', '=', open.seq).execute()
+  if (!resource || !shown) return
+  const row = { volume_crn: resourceCrn, account_id: resource.accountId, ...shown, from_at: now, until_at: null }
+  await tx.insertInto('vpc_volume_history').values(row).execute()
+}
+
+export async function factsAt(reads: Reads, crns: readonly string[], at: number): Promise<readonly ResourceFacts[]> {
+  if (crns.length === 0) return []
+  const rows = await reads
+    .selectFrom('vpc_volume_history')
+    .select(['volume_crn as resourceCrn', 'capacity_gb as sizeGb', 'status', 'attached'])
+    .where('volume_crn', 'in', crns)
+    .where('from_at', '<=', at)
+    .where(({ eb, or }) => or([eb('until_at', 'is', null), eb('until_at', '>', at)]))
+    .execute()
+  return rows.map(({ attached, ...row }) => ({ ...row, isAttached: attached === 1 }))
+}
+
+type Of = { readonly accountId: string } | { readonly keyCrn: string }
+
+export async function keysOf(reads: Reads, of: Of): Promise<readonly KeyOfResources[]> {
+  const rows = [...(await keyRows(reads, 'vpc_volume', of)), ...(await keyRows(reads, 'vpc_snapshot', of))]
+  const groups = Map.groupBy(rows, (row) => `${row.key_crn} ${row.account_id}`)
+  return [...groups.values()].flatMap((own) => {
+    const [first] = own
+    if (!first) return []
+    return {
+      keyCrn: first.key_crn,
+      accountId: first.account_id,
+      resourceCount: own.reduce((sum, row) => sum + Number(row.count), 0),
+      since: Math.min(...own.map((row) => row.since)),
+      versionIds: [...new Set(own.flatMap((row) => row.key_version_id ?? []))],
+    }
+  })
+}
+
+const keyRows = async (reads: Reads, table: KeyedTable, of: Of) =>
+  await reads
+    .selectFrom(like(table))
+    .select(['key_crn', 'account_id', 'key_version_id'])
+    .select(({ fn }) => [fn.countAll<number>().as('count'), fn.min('created_at').as('since')])
+    .where('provider_managed', '=', 0)
+    .where('phase', 'not in', hiddenPhases)
+    .where(({ eb }) => ('accountId' in of ? eb('account_id', '=', of.accountId) : eb('key_crn', '=', of.keyCrn)))
+    .groupBy(['key_crn', 'account_id', 'key_version_id'])
+    .execute()
+
+interface PageOfResources {
+  readonly region: string
+  readonly afterId: string
+  readonly limit: number
+}
+
+/** Volumes and snapshots in one order: a page of each holds the page of both. */
+export async function provableResources(reads: Reads, wanted: PageOfResources): Promise<readonly ProvableResource[]> {
+  const rows = await Promise.all([provableIn(reads, 'vpc_volume', wanted), provableIn(reads, 'vpc_snapshot', wanted)])
+  return rows
+    .flat()
+    .toSorted((a, b) => (a.volumeId < b.volumeId ? -1 : 1))
+    .slice(0, wanted.limit)
+}
+
+async function provableIn(
+  reads: Reads,
+  table: KeyedTable,
+  { region, afterId, limit }: PageOfResources,
+): Promise<readonly ProvableResource[]> {
+  const rows = await reads
+    .selectFrom(like(table))
+    .select(['id', 'crn', 'account_id', 'key_crn', 'key_version_id', 'phase'])
+    .where('region', '=', region)
+    .where(({ eb, cast }) => eb(cast<string>('id', 'text'), '>', afterId))
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({
+    volumeId: row.id,
+    resourceCrn: row.crn,
+    accountId: row.account_id,
+    keyCrn: row.key_crn,
+    keyVersionId: row.key_version_id,
+    ...expectations[row.phase],
+  }))
+}
+
+/** There is a registration from the moment it is keyed until it is being removed, and an image once it is formatted. */
+const expectations = {
+  requested: { registration: 'possible', image: 'possible' },
+  abandoned: { registration: 'possible', image: 'possible' },
+  keyed: { registration: 'expected', image: 'possible' },
+  formatted: { registration: 'expected', image: 'expected' },
+  updating: { registration: 'expected', image: 'expected' },
+  failed: { registration: 'expected', image: 'possible' },
+  deleting: { registration: 'possible', image: 'possible' },
+} as const satisfies Record<VolumePhase, Pick<ProvableResource, 'registration' | 'image'>>
