@@ -162,8 +162,8 @@ test('every file is used', () => {
 })
 
 test('every limit has a reason', () => {
-  const limits = sources.filter(({ file }) => /^src\/base\/limits(-\w+)?\.ts$/.test(file))
-  const lines = limits.flatMap(({ text }) => text.split('\n'))
+  const lines = sources.filter(({ file }) => /\/limits(-\w+)?\.ts$/.test(file)).flatMap(({ text }) => text.split('\n'))
+  assert.ok(lines.length > 300)
   const bare: string[] = []
   let reasoned = false
   for (const line of lines) {

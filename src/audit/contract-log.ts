@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
-import { auditPageMax } from '#base/limits.ts'
+import { auditPageMax } from '#base/limits-audit.ts'
 
 const action = 'keyward.audit.read'
 const place = '/keyward/v1/accounts/{account_id}/audit_log'

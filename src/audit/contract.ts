@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
-import { auditPageMax } from '#base/limits.ts'
+import { auditPageMax } from '#base/limits-audit.ts'
 
 const text = Type.String({ minLength: 1, maxLength: 1024 })
 const data = Type.Record(Type.String(), Type.Unknown())

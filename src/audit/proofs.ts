@@ -3,7 +3,7 @@
 
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
-import { auditPageDefault } from '#base/limits.ts'
+import { auditPageDefault } from '#base/limits-audit.ts'
 import { rangeHash, tilesOf } from '#crypto/merkle-tiles.ts'
 import { consistencyRanges, inclusionRanges } from '#crypto/merkle-tree.ts'
 import type { Range } from '#crypto/merkle-tree.ts'

@@ -2,7 +2,7 @@
 // the signed log, which therefore has to have them first: checkpoints and the proofs of younger records hold.
 
 import type { Clock } from '#base/clock.ts'
-import { auditPrunedPerTransaction } from '#base/limits.ts'
+import { auditPrunedPerTransaction } from '#base/limits-audit.ts'
 import { readCursor } from '#events/outbox.ts'
 import { deleteOldest } from '#events/tables-audit.ts'
 import type { Database } from '#store/database.ts'

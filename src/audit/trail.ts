@@ -1,7 +1,7 @@
 // Reading the audit trail of one account, for whoever that account's policies let read it.
 
 import type { Static } from 'typebox'
-import { auditPageDefault } from '#base/limits.ts'
+import { auditPageDefault } from '#base/limits-audit.ts'
 import type { Audit } from '#events/audit.ts'
 import { selectAudit } from '#events/tables-audit.ts'
 import type { AuditFilter, StoredRecord } from '#events/tables-audit.ts'

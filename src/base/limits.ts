@@ -1,5 +1,5 @@
-// Every ceiling of the product, with its unit and its reason. Nothing else in the code says how much is too much, but
-// limits-ledger.ts and limits-cos.ts beside it.
+// Every ceiling of the product, with its unit and its reason. Nothing else in the code says how much is too much, but the
+// files named like this one beside it.
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -315,20 +315,7 @@ export const laneThreadsMax = 16
 /** LUKS2 sector size: fewer calls into the cipher than 512, and what disks write at once. */
 export const sectorBytes = 4096
 
-// Volume images (LUKS2) -------------------------------------------------------------------------------------------
-
-/** cryptsetup writes 16 KiB unless told otherwise, and no image of ours needs more than two key slots and a token. */
-export const luks2HeaderBytesMax = 128 * KiB
-/** Iterations over all key slots and digests of one image: cryptsetup's two seconds on a fast machine, and ours 2000. */
-export const luks2PbkdfIterationsMax = 10_000_000
-/** cryptsetup's own default maximum: what one key slot may claim of memory while it is opened. */
-export const luks2Argon2KibMax = 1024 * KiB
-/** Memory times passes over all key slots of one image: some ten seconds of work. */
-export const luks2Argon2WorkKibMax = 16 * luks2Argon2KibMax
-/** cryptsetup uses at most 4 threads. */
-export const luks2Argon2LanesMax = 16
-
-// Master key, backup, audit -----------------------------------------------------------------------------------------
+// Master key, backup ------------------------------------------------------------------------------------------------
 
 /** RFC 9106, section 4, between its two recommended choices: three quarters of a second on one core, at each start. */
 export const argon2idCosts = { memoryKib: 256 * KiB, passes: 3, lanes: 4 }
@@ -346,22 +333,6 @@ export const rotationLookMs = 2 * second
 export const backupChunkBytes = 64 * KiB
 /** The clear beginning of a backup: an id, a time and a master key record. */
 export const backupHeadBytesMax = 64 * KiB
-/** Audit records that have not been written yet wait no longer than this: what a kill may cost. */
-export const auditFlushMs = 100
-/** A full batch is written at once: one transaction of some milliseconds. */
-export const auditBatchMax = 500
-/** Records that may wait in memory; past it a request waits for the disk, and strangers' failures are only counted. */
-export const auditWaitingMax = 10_000
-/** Records come into the signed log this often: a second is what somebody with the database could still change unseen. */
-export const auditLogMs = 1000
-/** Of one transaction of the log: others wait for it, some 20 ms. */
-export const auditLogBatchMax = 500
-/** Old records deleted in one transaction: some milliseconds. */
-export const auditPrunedPerTransaction = 1000
-/** A century; what is longer is for ever, which is 0. */
-export const auditRetentionDaysMax = 36_500
-export const auditPageDefault = 100
-export const auditPageMax = 1000
 
 /** A year at once: far more than any documented wait, and dates stay what calendars can show. */
 export const clockAdvanceSecondsMax = 366 * 24 * 3600

@@ -22,6 +22,7 @@ const late = { sentence: 'nobody answered' }
 test('within() gives the answer, or the reason that there is none, and takes its timer down', async () => {
   const bell = makeBell()
   assert.equal(await within(bell.clock, 1, Promise.resolve(7), late), 7)
+  await new Promise((done) => setImmediate(done))
   assert.equal(bell.isSet(), false)
   await assert.rejects(within(bell.clock, 1, Promise.reject(new Error('refused')), late), /refused/)
   await new Promise((done) => setImmediate(done))

@@ -6,7 +6,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { assert } from '#base/assert.ts'
 import { Fault } from '#base/fault.ts'
 import { isUuid } from '#base/id.ts'
-import { luks2HeaderBytesMax } from '#base/limits.ts'
+import { luks2HeaderBytesMax } from '#base/limits-luks2.ts'
 
 export interface Luks2Header {
   readonly sequenceId: bigint

@@ -4,7 +4,7 @@
 // Format Specification", section 2.4 (anti-forensic splitter).
 
 import { argon2Sync, hash, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
-import { luks2Argon2WorkKibMax, luks2PbkdfIterationsMax } from '#base/limits.ts'
+import { luks2Argon2WorkKibMax, luks2PbkdfIterationsMax } from '#base/limits-luks2.ts'
 import type { Random } from '#base/random.ts'
 import { luks2Fault } from './luks2-binary-header.ts'
 import { areaBytes, stripedKeyBytes, stripes } from './luks2-metadata.ts'

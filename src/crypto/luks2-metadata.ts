@@ -3,7 +3,7 @@
 // "LUKS2 On-Disk Format Specification", section 3. Numbers that may need 64 bits are decimal strings there.
 
 import { assert } from '#base/assert.ts'
-import { luks2Argon2KibMax, luks2Argon2LanesMax } from '#base/limits.ts'
+import { luks2Argon2KibMax, luks2Argon2LanesMax } from '#base/limits-luks2.ts'
 import { binaryHeaderBytes, luks2Fault } from './luks2-binary-header.ts'
 import type { Luks2Header } from './luks2-binary-header.ts'
 import { volumeKeyBytes } from './xts-engine.ts'
