@@ -1,6 +1,6 @@
 // Roles to running parts: the only file that knows everybody. It builds in the order of need and closes in the reverse.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '#base/clock.ts'
 import type { Clock } from '#base/clock.ts'
@@ -10,7 +10,6 @@ import { systemRandom } from '#base/random.ts'
 import { makeVirtualClock } from '#base/virtual-clock.ts'
 import type { VirtualClock } from '#base/virtual-clock.ts'
 import { startDiskPool } from '#disk/pool.ts'
-import type { DiskPool } from '#disk/pool.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeStreamServer } from '#edge/stream-server.ts'
 import { makeStreamService } from '#edge/stream-service.ts'
@@ -29,7 +28,7 @@ import { refuseNotYet } from '#cos/not-yet.ts'
 import { cosRoutes } from '#cos/routes.ts'
 import { describers, makeAudit } from '#events/audit.ts'
 import { startDispatcher } from '#events/dispatcher.ts'
-import type { Consumer, Dispatcher } from '#events/dispatcher.ts'
+import type { Dispatcher } from '#events/dispatcher.ts'
 import { makeOutbox } from '#events/outbox.ts'
 import { identityContract } from '#iam/contract-identity.ts'
 import { operatorContract } from '#iam/contract-operator.ts'
@@ -47,7 +46,6 @@ import { kmsContract, kmsOperatorContract, ownContract } from '#kms/contract.ts'
 import { kmsAuditEvents } from '#kms/audit-events.ts'
 import { requireToken } from '#kms/instances.ts'
 import { makeKms } from '#kms/kms.ts'
-import type { Kms } from '#kms/kms.ts'
 import { kmsOperatorRoutes, kmsRoutes, ownRoutes } from '#kms/routes.ts'
 import { ledgerAuditEvents } from '#ledger/audit-events.ts'
 import { ledgerContract } from '#ledger/contract.ts'
@@ -74,7 +72,9 @@ import { bootstrap, endpointsAt } from './bootstrap.ts'
 import type { Endpoints, FirstAccount } from './bootstrap.ts'
 import { clockContract, clockRoutes } from './clock-contract.ts'
 import type { Config } from './config.ts'
+import { listen, readPem, urlOf } from './listening.ts'
 import { sealedTables } from './sealed-tables.ts'
+import { introduce, leasesConsumer, sweepsConsumer } from './upkeep.ts'
 
 export interface Running {
   readonly endpoints: Endpoints
@@ -343,78 +343,11 @@ export async function compose(config: Config, log: Log): Promise<Running> {
 const clockService = (clock: VirtualClock, afterwards: () => Promise<void>, operator: OperatorPort): Service =>
   makeService({ dialect: 'identity', contract: clockContract, routes: clockRoutes(clock, afterwards), operator })
 
-/** Leases under keys that have expired, and leases whose authorization has gone. */
-const leasesConsumer = (kms: Kms): Consumer => ({
-  name: 'kms.leases',
-  types: [
-    'iam.policy.deleted',
-    'iam.policy.updated',
-    'iam.role.updated',
-    'iam.access-settings.updated',
-    'iam.account.disabled',
-    'iam.account.enabled',
-    'kms.key.expired',
-    'kms.key.moved',
-  ],
-  async reconcile() {
-    await kms.expireKeys()
-    await kms.recheckLeases()
-  },
-})
-
-/** What the clock makes due: it is looked at now and then, and at once where somebody may have set a date. */
-const sweepsConsumer = (kms: Kms, pruneAudit: () => Promise<void>): Consumer => ({
-  name: 'kms.sweeps',
-  types: ['kms.key.created', 'kms.key.policy-set'],
-  async reconcile() {
-    await kms.sweep()
-    await pruneAudit()
-  },
-})
-
-/**
- * Keeps the key manager's holders equal to the disk processes that there are: called after the start and whenever one
- * has been replaced. A holder that is known already is left alone, for meeting it anew would end its leases.
- */
-function introduce(kms: Kms): (pool: DiskPool) => void {
-  let known = new Set<string>()
-  return (pool) => {
-    const holders = pool.holders()
-    const present = new Set(holders.map((holder) => holder.holderId))
-    for (const holderId of known.difference(present)) kms.holders.removeHolder(holderId)
-    for (const holder of holders) if (!known.has(holder.holderId)) kms.holders.registerHolder(holder)
-    known = present
-  }
-}
-
 /** Images without their database are volumes that nobody could open again: a new one over them would hide the loss. */
 function refuseLostDatabase(folder: string): void {
   for (const name of ['volumes', 'objects']) {
     const path = join(folder, name)
     if (!existsSync(path) || readdirSync(path).length === 0) continue
     throw new Fault('unavailable', `${path} holds ${name}, but their database is missing or empty`)
-  }
-}
-
-async function listen(server: ReturnType<typeof makeServer>, host: string, wanted: number): Promise<number> {
-  try {
-    await server.listen({ host, port: wanted })
-  } catch (cause) {
-    throw new Fault('unavailable', `cannot listen on ${host} port ${wanted}`, { cause })
-  }
-  const [address] = server.addresses()
-  return typeof address === 'object' ? address.port : wanted
-}
-
-function urlOf(config: Config, port: number): string {
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  return `${config.tls ? 'https' : 'http'}://${host}:${port}`
-}
-
-function readPem(path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new Fault('invalid', `TLS file ${path} cannot be read`, { cause })
   }
 }
