@@ -155,3 +155,25 @@ test('dual authorization and a missing right are among what refuses a deletion',
   const [refusal] = (await until(impact, (answer) => answer.refusals.length > 0)).refusals
   assert.match(refusal.message, /second person/)
 })
+
+test('where volumes in use run on until they are stopped, that is what is foreseen', async (t) => {
+  const { a, b } = await startServer(t, tempFolder(t), ['--revocation', 'until-stop'])
+  const key = await makeRootKey(a)
+  await a.expect(201, 'POST', '/v1/policies', { body: authorization(a, b) })
+  const used = await makeVolume(b, key.crn)
+  const unused = await makeVolume(b, key.crn)
+  await attach(b, used.id)
+  const statusAfter = async (action: string, crn: string): Promise<string> => {
+    const { resources } = await a.expect(200, 'POST', keyPath(key, 'impact'), { body: { action } })
+    return resources.find((one: Json) => one.resource_crn === crn).status_after
+  }
+  assert.equal(await statusAfter('disable', used.crn), 'available')
+  assert.equal(await statusAfter('disable', unused.crn), 'unusable')
+  assert.equal(await statusAfter('delete', used.crn), 'unusable')
+  await a.kms(204, 'POST', `/keys/${key.id}/actions/disable`)
+  await volumeIs(b, unused.id, 'unusable')
+  await volumeIs(b, used.id, 'available')
+  const { uses } = await a.expect(200, 'GET', keyPath(key, 'uses'))
+  const seen = new Map(uses.map((use: Json) => [use.resource_crn, use.status]))
+  assert.deepEqual([seen.get(used.crn), seen.get(unused.crn)], ['available', 'unusable'])
+})

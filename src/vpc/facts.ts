@@ -2,15 +2,22 @@
 
 import type { Reads } from '#store/database.ts'
 import { keyedTables } from './follow-keys.ts'
+import type { VpcParts } from './parts.ts'
 import type { VpcPort } from './port.ts'
 import { nameOurs } from './registrations.ts'
 import { existingCrns } from './tables-keyed.ts'
 import { factsAt, keyedByCrn, keysOf, provableResources } from './tables-ledger.ts'
 
-export const makeFacts = ({ reads, region }: { readonly reads: Reads; readonly region: string }): VpcPort => ({
+export const makeFacts = ({
+  reads,
+  region,
+  revocation,
+}: {
+  readonly reads: Reads
+} & Pick<VpcParts, 'region' | 'revocation'>): VpcPort => ({
   async facts(resourceCrns, at) {
     if (at !== null) return await factsAt(reads, resourceCrns, at)
-    const found = await keyedByCrn(reads, resourceCrns)
+    const found = await keyedByCrn(reads, resourceCrns, revocation)
     return found.map((one) => ({
       resourceCrn: one.resourceCrn,
       sizeGb: one.sizeGb,
@@ -20,7 +27,7 @@ export const makeFacts = ({ reads, region }: { readonly reads: Reads; readonly r
   },
   async statusUnder(resources) {
     const standings = new Map(resources.map(({ resourceCrn, standing }) => [resourceCrn, standing]))
-    const found = await keyedByCrn(reads, [...standings.keys()])
+    const found = await keyedByCrn(reads, [...standings.keys()], revocation)
     return found.map((one) => ({
       resourceCrn: one.resourceCrn,
       status: one.statusOf({ phase: one.phase, keyStanding: standings.get(one.resourceCrn) ?? one.keyStanding }),

@@ -10,7 +10,9 @@ import { statusEvent } from './volume-event.ts'
 import { statusInUse, statusOf } from './volume-state.ts'
 import type { VolumeStatus } from './volume-state.ts'
 
-type Attached = Pick<AttachmentView, 'status' | 'instance'> | undefined
+export type Attached =
+  | (Pick<AttachmentView, 'status'> & { readonly instance: Pick<AttachmentView['instance'], 'status'> })
+  | undefined
 
 const mayRunOn = ({ revocation }: Pick<VpcParts, 'revocation'>, attachment: Attached): boolean =>
   revocation === 'until-stop' && attachment?.status === 'attached' && attachment.instance.status === 'running'

@@ -1,13 +1,16 @@
 // SQL of what volumes and snapshots have to do with keys, across accounts, and of its history. No grant: nothing of it
 // reaches a tenant but through the ledger, which asks.
 
+import type { Revocation } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VolumePhase } from '#store/schema/vpc.ts'
 import type { KeyOfResources, ProvableResource, ResourceFacts } from './port.ts'
+import { shownStatus } from './run-on.ts'
+import type { Attached } from './run-on.ts'
 import { snapshotStateOf } from './snapshot-state.ts'
 import { like } from './tables-keyed.ts'
 import type { KeyedTable } from './tables-keyed.ts'
-import { hiddenPhases, statusOf } from './volume-state.ts'
+import { hiddenPhases } from './volume-state.ts'
 import type { VolumeTruth } from './volume-state.ts'
 
 /** What of a volume or snapshot is shown to who owns its key. */
@@ -20,14 +23,24 @@ export interface KeyedNow extends VolumeTruth {
   statusOf(truth: VolumeTruth): string
 }
 
-const statusIn = { vpc_volume: statusOf, vpc_snapshot: snapshotStateOf } as const
-
-export async function keyedByCrn(reads: Reads, crns: readonly string[]): Promise<readonly KeyedNow[]> {
-  const found = await Promise.all([inTable(reads, 'vpc_volume', crns), inTable(reads, 'vpc_snapshot', crns)])
+export async function keyedByCrn(
+  reads: Reads,
+  crns: readonly string[],
+  revocation: Revocation,
+): Promise<readonly KeyedNow[]> {
+  const found = await Promise.all([
+    inTable(reads, 'vpc_volume', crns, revocation),
+    inTable(reads, 'vpc_snapshot', crns, revocation),
+  ])
   return found.flat()
 }
 
-async function inTable(reads: Reads, table: KeyedTable, crns: readonly string[]): Promise<readonly KeyedNow[]> {
+async function inTable(
+  reads: Reads,
+  table: KeyedTable,
+  crns: readonly string[],
+  revocation: Revocation,
+): Promise<readonly KeyedNow[]> {
   if (crns.length === 0) return []
   const rows = await reads
     .selectFrom(like(table))
@@ -35,33 +48,37 @@ async function inTable(reads: Reads, table: KeyedTable, crns: readonly string[])
     .where('crn', 'in', crns)
     .where('phase', 'not in', hiddenPhases)
     .execute()
-  const ids = rows.map((row) => row.id)
-  const attached = ids.length === 0 ? [] : await attachedAmong(reads, ids)
-  const attachedIds = new Set<string>(attached)
+  const attachments = await attachmentsAmong(
+    reads,
+    rows.map((row) => row.id),
+  )
   return rows.map((row) => ({
     resourceCrn: row.crn,
     accountId: row.account_id,
     sizeGb: row.capacity_gb,
-    isAttached: attachedIds.has(row.id),
+    isAttached: attachments.has(row.id),
     phase: row.phase,
     keyStanding: row.key_standing,
-    statusOf: statusIn[table],
+    statusOf: (truth) =>
+      table === 'vpc_snapshot' ? snapshotStateOf(truth) : shownStatus({ revocation }, truth, attachments.get(row.id)),
   }))
 }
 
 /** Ids of both kinds are unique together; a snapshot is attached to nothing. */
-async function attachedAmong(reads: Reads, ids: readonly string[]): Promise<readonly string[]> {
+async function attachmentsAmong(reads: Reads, ids: readonly string[]): Promise<ReadonlyMap<string, Attached>> {
+  if (ids.length === 0) return new Map()
   const rows = await reads
-    .selectFrom('vpc_attachment')
-    .select('volume_id')
-    .where(({ eb, cast }) => eb(cast<string>('volume_id', 'text'), 'in', ids))
+    .selectFrom('vpc_attachment as a')
+    .innerJoin('vpc_instance as i', 'i.id', 'a.instance_id')
+    .select(['a.volume_id', 'a.status', 'i.status as instance_status'])
+    .where(({ eb, cast }) => eb(cast<string>('a.volume_id', 'text'), 'in', ids))
     .execute()
-  return rows.map((row) => row.volume_id)
+  return new Map(rows.map((row) => [row.volume_id, { status: row.status, instance: { status: row.instance_status } }]))
 }
 
 /** Notes what a reader of the ledger could see of the resource, where that is another than before. */
-export async function writeHistory(tx: Tx, resourceCrn: string, now: number): Promise<void> {
-  const [resource] = await keyedByCrn(tx, [resourceCrn])
+export async function writeHistory(tx: Tx, resourceCrn: string, revocation: Revocation, now: number): Promise<void> {
+  const [resource] = await keyedByCrn(tx, [resourceCrn], revocation)
   const shown = resource && {
     capacity_gb: resource.sizeGb,
     status: resource.statusOf(resource),

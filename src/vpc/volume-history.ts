@@ -3,13 +3,14 @@
 
 import type { Clock } from '#base/clock.ts'
 import type { Outbox } from '#events/outbox.ts'
+import type { Revocation } from '#kms/port.ts'
 import { writeHistory } from './tables-ledger.ts'
 
 /** `clock` is that of keys: what happened to a key and to its volumes is asked for by one time. */
-export const withHistory = (outbox: Outbox, clock: Clock): Outbox => ({
+export const withHistory = (outbox: Outbox, clock: Clock, revocation: Revocation): Outbox => ({
   async append(tx, event) {
     await outbox.append(tx, event)
-    if ('volumeCrn' in event) await writeHistory(tx, event.volumeCrn, clock.now())
-    if ('snapshotCrn' in event) await writeHistory(tx, event.snapshotCrn, clock.now())
+    if ('volumeCrn' in event) await writeHistory(tx, event.volumeCrn, revocation, clock.now())
+    if ('snapshotCrn' in event) await writeHistory(tx, event.snapshotCrn, revocation, clock.now())
   },
 })

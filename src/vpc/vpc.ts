@@ -63,13 +63,13 @@ export interface Vpc {
 }
 
 export function makeVpc(given: VpcParts): Vpc {
-  const parts = { ...given, outbox: withHistory(given.outbox, given.keyClock) }
+  const parts = { ...given, outbox: withHistory(given.outbox, given.keyClock, given.revocation) }
   const copies = makeCopies(parts, async (more) => {
     await reconcileSnapshots(parts, more)
     await reconcileVolumes(parts, more)
   })
   return {
-    port: makeFacts({ reads: parts.database.reads, region: parts.region }),
+    port: makeFacts({ reads: parts.database.reads, ...parts }),
     regions: makeRegions(parts.region),
     volumes: makeVolumes(parts),
     snapshots: makeSnapshots(parts),
