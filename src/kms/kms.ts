@@ -107,9 +107,9 @@ export function makeKms(parts: {
   readonly log: Log
   readonly iam: IamPort
   readonly authorizations: AuthorizationsPort
-  /** Whether what seals root keys never leaves a PKCS#11 token: the condition for instances of `hs-crypto`. */
   /** For volumes in use; docs/decisions/0019-revocation.md. */
   readonly revocation?: Revocation
+  /** Whether what seals root keys never leaves a PKCS#11 token: the condition for instances of `hs-crypto`. */
   readonly isMasterKeyInToken: boolean
   readonly audit: Audit
 }): Kms {
