@@ -5,6 +5,7 @@ import { Fault } from '#base/fault.ts'
 import { leaseMs, leaseRenewMs } from '#base/limits.ts'
 import { makeLog } from '#base/log.ts'
 import { verifyFenceAck } from '#crypto/fence-ack.ts'
+import type { LeasedDataKey } from '#kms/port.ts'
 import { makeFakeClock } from './testing/fake-clock.ts'
 import { makeFakeKms } from './testing/fake-kms.ts'
 import { LeaseBook } from './leases.ts'
@@ -134,26 +135,39 @@ test('a fence that overtakes the answer with the key wins', async () => {
   assert.equal(kms.leaseIds(resourceCrn).length, 1)
 })
 
-test('the data key is wiped when the lease is over before it arrives', async () => {
-  let dataKey: Uint8Array = new Uint8Array()
+test('a lease that is over before it arrives gives no key', async () => {
   const { book, request } = make((fake) => ({
-    async leaseDataKey(...args) {
-      const leased = await fake.leaseDataKey(...args)
-      dataKey = leased.dataKey
-      return { ...leased, leaseMs: 0 }
-    },
+    leaseDataKey: async (...args) => ({ ...(await fake.leaseDataKey(...args)), leaseMs: 0 }),
   }))
   await assert.rejects(book.take(request), /ended before it arrived/)
-  assert.ok(dataKey.length === 32 && dataKey.every((byte) => byte === 0))
 })
 
-test('a key manager that does not answer is given up, and what it sends later is wiped and given back', async () => {
-  let dataKey: Uint8Array = new Uint8Array()
+test('each request has a key pair of its own, and the data key opens with that one only', async () => {
+  const recipients: string[] = []
+  let earlier: LeasedDataKey | null = null
+  const { kms, book, take, request } = make((fake) => ({
+    async leaseDataKey(holderId, asked) {
+      recipients.push(Buffer.from(asked.recipientKey).toString('hex'))
+      const leased = await fake.leaseDataKey(holderId, asked)
+      const answer = earlier ? { ...leased, sealedDataKey: earlier.sealedDataKey } : leased
+      earlier = leased
+      return answer
+    },
+  }))
+  const { dataKey } = await take()
+  const expected = kms.unwrap(resourceCrn, request.wrapped)
+  assert.ok(dataKey.use((bytes) => Buffer.from(bytes).equals(expected)))
+  const held = kms.leaseIds(resourceCrn)
+  await assert.rejects(book.take(request), (error) => error instanceof Fault && error.code === 'unprocessable')
+  assert.equal(new Set(recipients).size, 2)
+  assert.deepEqual(kms.leaseIds(resourceCrn), held, 'what does not open is given back')
+})
+
+test('a key manager that does not answer is given up, and the lease that it sends later is given back', async () => {
   let answer = (): void => undefined
   const { clock, kms, book, request } = make((fake) => ({
     async leaseDataKey(...args) {
       const leased = await fake.leaseDataKey(...args)
-      dataKey = leased.dataKey
       await new Promise<void>((resolve) => (answer = resolve))
       return leased
     },
@@ -164,6 +178,5 @@ test('a key manager that does not answer is given up, and what it sends later is
   await taking
   answer()
   await turn()
-  assert.ok(dataKey.length === 32 && dataKey.every((byte) => byte === 0))
   assert.deepEqual(kms.leaseIds(resourceCrn), [])
 })

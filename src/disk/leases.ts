@@ -9,8 +9,11 @@ import { fenceAckMs, leaseMs, leaseRenewMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
 import { within } from '#base/within.ts'
 import { signFenceAck } from '#crypto/fence-ack.ts'
-import { SecretBytes } from '#crypto/secret-bytes.ts'
-import type { FenceAck, KmsPort, LeaseRequest } from '#kms/port.ts'
+import { makeRecipient } from '#crypto/hpke.ts'
+import type { Recipient } from '#crypto/hpke.ts'
+import { openLeasedKey } from '#crypto/leased-key.ts'
+import type { SecretBytes } from '#crypto/secret-bytes.ts'
+import type { FenceAck, KmsPort, LeasedDataKey, LeaseRequest } from '#kms/port.ts'
 import type { VolumeSpec } from './port.ts'
 
 export type LeaseKms = Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'>
@@ -33,6 +36,9 @@ export interface LeasedKey {
   /** Owned by the caller. */
   readonly dataKey: SecretBytes
 }
+
+/** What is asked for; the key pair that the answer is sealed to is made here. */
+export type DataKeyRequest = Omit<LeaseRequest, 'recipientKey'>
 
 export interface LeaseBookParts {
   readonly holderId: string
@@ -71,19 +77,16 @@ export class LeaseBook {
   }
 
   /** Asks for a data key. Rejects with the key manager's Fault, or with one of ours when the lease is over already. */
-  async take(request: LeaseRequest): Promise<LeasedKey> {
+  async take(request: DataKeyRequest): Promise<LeasedKey> {
     const { kms, clock, holderId } = this.#parts
     const askedMs = clock.monotonicMs()
-    const asked = kms.leaseDataKey(holderId, request)
-    // Later than this an answer would be worth nothing; should it come all the same, nobody may keep what it brings.
+    const recipient = makeRecipient()
+    const asked = kms.leaseDataKey(holderId, { ...request, recipientKey: recipient.publicKey })
+    // Later than this an answer would be worth nothing; should it come all the same, the lease is given back.
     const leased = await within(clock, leaseMs, asked, {
       sentence: silence,
-      onLate(late) {
-        late.dataKey.fill(0)
-        void kms.releaseLeases(holderId, [late.leaseId]).catch(() => undefined)
-      },
+      onLate: (late) => void kms.releaseLeases(holderId, [late.leaseId]).catch(() => undefined),
     })
-    const dataKey = SecretBytes.own(leased.dataKey)
     const { leaseId } = leased
     const entry: Entry = {
       leaseId,
@@ -96,13 +99,21 @@ export class LeaseBook {
     }
     this.#live.set(leaseId, entry)
     if (this.#fencedEarly.delete(leaseId)) this.#end(entry)
-    if (!this.#isLive(entry)) {
-      dataKey[Symbol.dispose]()
-      throw new Fault('conflict', 'the right to use the data key ended before it arrived')
-    }
+    if (!this.#isLive(entry)) throw new Fault('conflict', 'the right to use the data key ended before it arrived')
+    const dataKey = await this.#opened(leased, recipient, entry)
     this.#watch(entry)
     this.#renewSoon()
     return { lease: this.#held(entry), dataKey }
+  }
+
+  async #opened({ leaseId, sealedDataKey }: LeasedDataKey, recipient: Recipient, entry: Entry): Promise<SecretBytes> {
+    const { holderId } = this.#parts
+    try {
+      return openLeasedKey(sealedDataKey, recipient, { holderId, leaseId, resourceCrn: entry.resourceCrn })
+    } catch (error) {
+      await this.#release(entry)
+      throw error
+    }
   }
 
   /** Ends leases and says so, signed. Leases that were never ours are not in the answer. */

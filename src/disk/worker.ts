@@ -92,14 +92,12 @@ function pipeTo(child: ChildProcess): Pipe {
   }
 }
 
-/** The key manager as the process sees it. Remembers its leases, and wipes each key once it has been passed on. */
+/** The key manager as the process sees it. Remembers its leases. */
 function leasing(kms: LeaseKms, leases: Set<string>): ParentPort {
   return {
     async leaseDataKey(holderId, request) {
       const leased = await kms.leaseDataKey(holderId, request)
       leases.add(leased.leaseId)
-      // The channel serialises the answer before anything else gets a turn of the event loop.
-      setImmediate(() => leased.dataKey.fill(0))
       return leased
     },
     renewLeases: (holderId, leaseIds) => kms.renewLeases(holderId, leaseIds),

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { dataKeyBytes, fenceAckMs, leaseMs } from '#base/limits.ts'
 import { verifyFenceAck } from '#crypto/fence-ack.ts'
 import type { FenceStatement } from '#crypto/fence-ack.ts'
+import { makeRecipient } from '#crypto/hpke.ts'
+import { openLeasedKey } from '#crypto/leased-key.ts'
 import type { FenceAck, LeasedDataKey, WrappedDataKey } from './port.ts'
 import { waits } from './waits.ts'
 import { accountA, blockStorage, fails, makeTestHolder, makeWorld, serviceActions, volumeCrn } from './testing/world.ts'
@@ -24,17 +26,26 @@ async function makeVolume(world: World, name = 'r006-1', key?: { id: string; crn
   }
 }
 
+const recipient = makeRecipient()
+
 const request = ({ made, resourceCrn }: Volume) => ({
   keyCrn: made.keyCrn,
   resourceCrn,
   wrapped: made.wrapped,
   as: blockStorage,
+  recipientKey: recipient.publicKey,
 })
 
-async function lease(world: World, holder: TestHolder, volume: Volume): Promise<LeasedDataKey> {
-  const leased = await world.kms.port.leaseDataKey(holder.holderId, request(volume))
-  holder.held.set(leased.leaseId, volume.resourceCrn)
+async function lease(world: World, { holderId, held }: TestHolder, volume: Volume): Promise<LeasedDataKey> {
+  const leased = await world.kms.port.leaseDataKey(holderId, request(volume))
+  held.set(leased.leaseId, volume.resourceCrn)
   return leased
+}
+
+/** The data key that came with a lease, in hexadecimal. */
+function opened({ leaseId, sealedDataKey }: LeasedDataKey, { resourceCrn }: Volume): string {
+  const dataKey = openLeasedKey(sealedDataKey, recipient, { holderId: 'disk-1', leaseId, resourceCrn })
+  return dataKey.use((bytes) => Buffer.from(bytes).toString('hex'))
 }
 
 function register(world: World, holderId = 'disk-1'): TestHolder {
@@ -56,8 +67,8 @@ test('a lease opens the data key, lives while it is renewed, and ends when it is
   const volume = await makeVolume(world)
   const first = await lease(world, holder, volume)
   const second = await lease(world, holder, volume)
-  assert.equal(first.dataKey.length, dataKeyBytes)
-  assert.deepEqual(first.dataKey, second.dataKey)
+  assert.equal(opened(first, volume).length, 2 * dataKeyBytes)
+  assert.equal(opened(first, volume), opened(second, volume))
   assert.equal(first.leaseMs, leaseMs)
   world.clock.advance(leaseMs - 1)
   const kept = [{ leaseId: first.leaseId, leaseMs }]
@@ -332,11 +343,11 @@ test('a rotation leaves leases alone, and what the old version wrapped is leased
   await using world = await makeWorld()
   const holder = register(world)
   const volume = await makeVolume(world)
-  const { leaseId, dataKey } = await lease(world, holder, volume)
+  const leased = await lease(world, holder, volume)
   await world.kms.lifecycle.rotate(world.asOwner, volume.keyId, null)
   assert.deepEqual(holder.fenced, [])
-  assert.deepEqual((await lease(world, holder, volume)).dataKey, dataKey)
-  assert.equal((await world.kms.port.renewLeases('disk-1', [leaseId])).length, 1)
+  assert.equal(opened(await lease(world, holder, volume), volume), opened(leased, volume))
+  assert.equal((await world.kms.port.renewLeases('disk-1', [leased.leaseId])).length, 1)
 })
 
 test('a data key is leased to its own registered resource alone', async () => {
@@ -364,6 +375,29 @@ test('what is no data key of ours is not leased, though the key opens it', async
   const { ciphertext } = await world.kms.use.wrap(world.asOwner, volume.keyId, wrapping)
   const forged = { ...request(volume), wrapped: Buffer.from(ciphertext, 'base64') }
   await assert.rejects(world.kms.port.leaseDataKey('disk-1', forged), fails('unprocessable'))
+})
+
+test('a data key opens for the holder, the lease and the resource that it was leased for, and for no other', async () => {
+  await using world = await makeWorld()
+  const volume = await makeVolume(world)
+  const { leaseId, sealedDataKey } = await lease(world, register(world), volume)
+  const leasedFor = { holderId: 'disk-1', leaseId, resourceCrn: volume.resourceCrn }
+  for (const other of [{ holderId: 'disk-2' }, { leaseId: 'another' }, { resourceCrn: volumeCrn('r006-9') }]) {
+    const open = () => openLeasedKey(sealedDataKey, recipient, { ...leasedFor, ...other })
+    assert.throws(open, fails('unprocessable'))
+  }
+  assert.throws(() => openLeasedKey(sealedDataKey, makeRecipient(), leasedFor), fails('unprocessable'))
+  openLeasedKey(sealedDataKey, recipient, leasedFor)[Symbol.dispose]()
+})
+
+test('without a public key to seal to there is no lease', async () => {
+  await using world = await makeWorld()
+  register(world)
+  const volume = await makeVolume(world)
+  for (const recipientKey of [new Uint8Array(), new Uint8Array(31), new Uint8Array(33), new Uint8Array(32)]) {
+    const asked = world.kms.port.leaseDataKey('disk-1', { ...request(volume), recipientKey })
+    await assert.rejects(asked, fails('invalid'))
+  }
 })
 
 test('a holder that is unknown, has gone, or has come back anew has no leases', async () => {

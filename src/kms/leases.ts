@@ -12,6 +12,7 @@ import { makeUuid } from '#base/id.ts'
 import { dataKeyBytes, leaseMs, leasesPerHolderMax } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
+import { sealLeasedKey } from '#crypto/leased-key.ts'
 import { wrappedKeyRefusal } from '#crypto/wrapped-key.ts'
 import type { IamPort } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
@@ -70,17 +71,17 @@ export function makeLeases(parts: {
     }
     book.write(lease)
     try {
-      const dataKey = await open(lease, request.wrapped)
+      const sealedDataKey = await open(lease, request)
       unwrapTimes.note({ keyId: name.keyId, resourceCrn: request.resourceCrn, at: clock.now() })
-      return { leaseId: lease.id, leaseMs, dataKey }
+      return { leaseId: lease.id, leaseMs, sealedDataKey }
     } catch (error) {
       book.take(({ id }) => id === lease.id)
       throw error
     }
   }
 
-  /** Everything that is asked about a lease, after it is in the book; then the data key, if it still is. */
-  async function open(lease: BookedLease, wrapped: Uint8Array): Promise<Uint8Array> {
+  /** Everything that is asked about a lease, after it is in the book; then the sealed data key, if it still is. */
+  async function open(lease: BookedLease, { wrapped, recipientKey }: LeaseRequest): Promise<Uint8Array> {
     const { as, name, resourceCrn } = lease
     // Anew, after the lease is in the book: the key may have been moved to a ring with other policies in between.
     const located = await locate(reads, name)
@@ -95,8 +96,10 @@ export function makeLeases(parts: {
     const opened = await openWrapped({ reads, sealer, grant, wrapped, aad: dataKeyAad(resourceCrn) })
     using dataKey = opened.plaintext
     if (dataKey.byteCount !== dataKeyBytes) throw wrappedKeyRefusal()
-    if (!fencing.hasHolder(lease.holderId) || !book.give(lease.id)) throw revoked(key.id)
-    return dataKey.use(copy)
+    const { id: leaseId, holderId } = lease
+    const sealed = sealLeasedKey(dataKey, recipientKey, { holderId, leaseId, resourceCrn })
+    if (!fencing.hasHolder(holderId) || !book.give(leaseId)) throw revoked(key.id)
+    return sealed
   }
 
   async function renewLeases(holderId: string, leaseIds: readonly string[]): Promise<readonly Lease[]> {
@@ -161,13 +164,6 @@ export function makeLeases(parts: {
       fencing.fence(book.take((lease) => lease.name.keyId === keyId && lease.resourceCrn === resourceCrn)),
     forget: (holderId) => void book.take((lease) => lease.holderId === holderId),
   }
-}
-
-/** The receiver's own, which wipes it. As in `SecretBytes`, memory that the collector does not move. */
-function copy(bytes: Uint8Array): Uint8Array {
-  const own = new Uint8Array(new ArrayBuffer(bytes.length))
-  own.set(bytes)
-  return own
 }
 
 const notRegistered = (resourceCrn: string): Fault =>

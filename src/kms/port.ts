@@ -62,8 +62,8 @@ export interface Lease {
 }
 
 export interface LeasedDataKey extends Lease {
-  /** Owned by the receiver, who wipes it. */
-  readonly dataKey: Uint8Array
+  /** Sealed to the recipient of the request: docs/formats.md, "Leased data key". */
+  readonly sealedDataKey: Uint8Array
 }
 
 export interface LeaseRequest {
@@ -71,6 +71,8 @@ export interface LeaseRequest {
   readonly resourceCrn: string
   readonly wrapped: Uint8Array
   readonly as: ServiceSubject
+  /** Public key (X25519) of a pair that the holder made for this request. */
+  readonly recipientKey: Uint8Array
 }
 
 /** What a disk process says, signed, after it has stopped serving under a key. */
@@ -139,7 +141,10 @@ export interface KmsPort {
    * brought no key. Tenants can neither see nor end it.
    */
   providerKey(as: ServiceSubject, region: string): Promise<string>
-  /** Opens a data key for the holder. Faults as above; 'unprocessable' when the bytes do not open. */
+  /**
+   * Opens a data key and seals it to the holder. Faults as above; 'unprocessable' when the bytes do not open, 'invalid' for a
+   * `recipientKey` that is none.
+   */
   leaseDataKey(holderId: string, request: LeaseRequest): Promise<LeasedDataKey>
   /** Which of the leases live on. A lease that is missing from the answer is over: its holder fences it at once. */
   renewLeases(holderId: string, leaseIds: readonly string[]): Promise<readonly Lease[]>

@@ -4,6 +4,8 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { Fault } from '#base/fault.ts'
 import { dataKeyBytes, leaseMs as defaultLeaseMs } from '#base/limits.ts'
+import { sealLeasedKey } from '#crypto/leased-key.ts'
+import { SecretBytes } from '#crypto/secret-bytes.ts'
 import type { Lease, LeaseHolder, LeaseRequest, LeasedDataKey } from '#kms/port.ts'
 import type { LeaseKms } from '../leases.ts'
 
@@ -46,13 +48,15 @@ export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
     return new Uint8Array(dataKey)
   }
 
-  function lease(holderId: string, { resourceCrn, wrapped }: LeaseRequest): LeasedDataKey {
+  function lease(holderId: string, { resourceCrn, wrapped, recipientKey }: LeaseRequest): LeasedDataKey {
     if (disabled.has(resourceCrn)) {
       throw new Fault('conflict', 'the root key of this volume is disabled', { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
     }
     const leaseId = randomUUID()
     held.set(leaseId, { holderId, resourceCrn })
-    return { leaseId, leaseMs, dataKey: unwrap(resourceCrn, wrapped) }
+    using dataKey = SecretBytes.own(unwrap(resourceCrn, wrapped))
+    const sealedDataKey = sealLeasedKey(dataKey, recipientKey, { holderId, leaseId, resourceCrn })
+    return { leaseId, leaseMs, sealedDataKey }
   }
 
   function renew(holderId: string, leaseIds: readonly string[]): Lease[] {
