@@ -99,7 +99,7 @@ const requests: Target = {
       if (!asked) continue
       assert.ok(asked.byteCount >= 0 && asked.offset >= 0 && payloadBytes(asked, terms) <= asked.byteCount)
       const refusal = refuse(asked, terms)
-      if (refusal) assert.ok(encodeError(asked, refusal.error, refusal.sentence, terms).length >= 16)
+      if (refusal) assert.ok(encodeError(asked, refusal, terms).length >= 16)
       if (refusal || asked.type === command.disconnect || asked.type === command.flush) continue
       assert.ok(asked.byteCount > 0 && asked.offset + asked.byteCount <= sizeBytes)
     }

@@ -13,17 +13,17 @@ import { BufferPool } from './buffer-pool.ts'
 import { DeviceFault } from './device.ts'
 import type { BlockDevice } from './device.ts'
 import { LaneInput } from './lane-input.ts'
+import { readInPieces, writeInPieces } from './lane-pieces.ts'
 import { controlWord } from './lane-port.ts'
 import { bulkBytes, Replies } from './lane-replies.ts'
 import type { ReplyParts } from './lane-replies.ts'
 import { lock, unlock } from './mutex.ts'
 import { decodeRequest, encodeDone, encodeError, finishReadReply, isTransfer } from './nbd-transmission.ts'
 import { payloadBytes, replyRoomBytes, requestBytes, transferBytes } from './nbd-transmission.ts'
-import type { Request } from './nbd-transmission.ts'
+import type { Refusal, Request } from './nbd-transmission.ts'
 import { command, commandFlag } from './nbd-wire.ts'
 import { refuse } from './request-rules.ts'
-import type { Refusal } from './request-rules.ts'
-import { carryOut, statusReply } from './request-work.ts'
+import { carryOut, refusalOf, statusReply } from './request-work.ts'
 
 export interface LaneParts extends ReplyParts {
   /** Gated, and with all its layers. */
@@ -264,7 +264,7 @@ class Lane {
 
   /** Brings a bulk write's payload, or room for a bulk read. False when the connection is over. */
   #takeBulk(request: Request): boolean {
-    const data = this.#bulkData(request.byteCount)
+    const data = this.#bulkReply(request.byteCount).subarray(replyRoomBytes)
     this.#replies.leave()
     if (!this.#hasAskedToWiden) this.#parts.widen()
     this.#hasAskedToWiden = true
@@ -272,23 +272,23 @@ class Lane {
     return request.type === command.read || this.#input.fill(data)
   }
 
-  /** Room for a reply's header and so many bytes, of which these are the latter. */
-  #bulkData(byteCount: number): Buffer {
+  /** Room for a reply's header and so many bytes. */
+  #bulkReply(byteCount: number): Buffer {
     const size = replyRoomBytes + byteCount
     if (this.#bulk.length < size) this.#bulk = Buffer.allocUnsafeSlow(size)
-    return this.#bulk.subarray(replyRoomBytes, size)
+    return this.#bulk.subarray(0, size)
   }
 
   /** The other lane receives meanwhile. */
   async #serveBulk(request: Request): Promise<void> {
     const { device, terms } = this.#parts
     const { offset, byteCount } = request
-    const data = this.#bulkData(byteCount)
+    const reply = this.#bulkReply(byteCount)
+    const data = reply.subarray(replyRoomBytes)
     try {
       if (request.type === command.read) {
         if (!device.readNow(data, offset)) await device.read(data, offset)
-        const reply = finishReadReply(this.#bulk.subarray(0, replyRoomBytes + byteCount), request, terms)
-        this.#replies.send(reply)
+        this.#replies.send(finishReadReply(reply, request, terms))
       } else {
         if (!device.writeNow(data, offset)) await device.write(data, offset)
         if ((request.flags & commandFlag.fua) !== 0) await device.flush()
@@ -309,56 +309,27 @@ class Lane {
         if (atWork === 0) break
         Atomics.wait(control, controlWord.atWork, atWork)
       }
-      if (request.type === command.write) await this.#writeInPieces(request)
-      else await this.#readInPieces(request)
+      const serveInPieces = request.type === command.write ? writeInPieces : readInPieces
+      await serveInPieces(request, {
+        ...this.#parts,
+        input: this.#input,
+        replies: this.#replies,
+        room: (byteCount) => this.#bulkReply(byteCount),
+        end: () => this.#end(),
+      })
     } finally {
       this.#passOn()
-    }
-  }
-
-  async #writeInPieces(request: Request): Promise<void> {
-    const { device } = this.#parts
-    let failure: DeviceFault | null = null
-    for (let at = 0; at < request.byteCount; at += lanePieceBytes) {
-      const data = this.#bulkData(Math.min(lanePieceBytes, request.byteCount - at))
-      if (!this.#input.fill(data)) return this.#end()
-      // After a fault the rest is still to be taken off the wire.
-      failure ??= await faultOf(async () => {
-        if (!device.writeNow(data, request.offset + at)) await device.write(data, request.offset + at)
-      })
-    }
-    if ((request.flags & commandFlag.fua) !== 0) failure ??= await faultOf(() => device.flush())
-    if (failure) this.#refuseFor(request, failure)
-    else this.#replies.done(request)
-  }
-
-  async #readInPieces(request: Request): Promise<void> {
-    const { device, terms, control, wire } = this.#parts
-    for (let at = 0; at < request.byteCount; at += lanePieceBytes) {
-      if (Atomics.load(control, controlWord.ended) === 1) return
-      const data = this.#bulkData(Math.min(lanePieceBytes, request.byteCount - at))
-      const failure = await faultOf(async () => {
-        if (!device.readNow(data, request.offset + at)) await device.read(data, request.offset + at)
-      })
-      if (failure && at === 0) return this.#refuseFor(request, failure)
-      if (failure) {
-        // "If an error occurs" after the header has left, the server "MUST initiate a hard disconnect".
-        this.#end()
-        return wire.hangUp()
-      }
-      const reply = this.#bulk.subarray(0, replyRoomBytes + data.length)
-      this.#replies.send(at === 0 ? finishReadReply(reply, request, terms) : data)
     }
   }
 
   /** What the client may hear of an error; anything else ends the lane. */
   #refuseFor(request: Request, error: unknown): void {
     if (!(error instanceof DeviceFault)) throw error
-    this.#refuse(request, { error: error.code, sentence: error.message })
+    this.#refuse(request, refusalOf(error))
   }
 
-  #refuse(request: Request, { error, sentence }: Refusal): void {
-    this.#replies.add(encodeError(request, error, sentence, this.#parts.terms))
+  #refuse(request: Request, refusal: Refusal): void {
+    this.#replies.add(encodeError(request, refusal, this.#parts.terms))
   }
 
   #endWith(): Verdict {
@@ -369,16 +340,5 @@ class Lane {
   /** No lane takes requests any more; the other one sees it when its turn to receive comes. */
   #end(): void {
     Atomics.store(this.#parts.control, controlWord.ended, 1)
-  }
-}
-
-/** What the storage says went wrong, or null. Anything else is thrown. */
-async function faultOf(work: () => Promise<void>): Promise<DeviceFault | null> {
-  try {
-    await work()
-    return null
-  } catch (error) {
-    if (error instanceof DeviceFault) return error
-    throw error
   }
 }

@@ -62,7 +62,7 @@ export function payloadBytes({ type, flags, byteCount }: Request, { extended }: 
 /** An acknowledgement, written to `bytes` at `at`. Returns its length. */
 export function putDone(bytes: Buffer, at: number, { cookie }: Request, { extended }: Dialect): number {
   if (!extended) return putSimpleHeader(bytes, at, cookie, null)
-  return putChunkHeader(bytes, at, { type: replyType.none, cookie, offset: 0, byteCount: 0, extended })
+  return putChunkHeader(bytes, at, { type: replyType.none, cookie, offset: 0, byteCount: 0, extended, isLast: true })
 }
 
 /** The longest acknowledgement. */
@@ -73,42 +73,64 @@ export function encodeDone(request: Request, dialect: Dialect): Buffer {
   return bytes.subarray(0, putDone(bytes, 0, request, dialect))
 }
 
-export function encodeError(request: Request, error: NbdError, sentence: string, dialect: Dialect): Buffer {
-  if (dialect.structured) return encodeErrorChunk(request, error, sentence, dialect)
+export interface Refusal {
+  readonly error: NbdError
+  /** For the user, where the dialect has room for it. */
+  readonly sentence: string
+}
+
+export function encodeError(request: Request, { error, sentence }: Refusal, dialect: Dialect): Buffer {
+  if (dialect.structured) return encodeErrorChunk(request, { error, sentence, at: null }, dialect)
   const bytes = Buffer.alloc(simpleReplyBytes)
   putSimpleHeader(bytes, 0, request.cookie, error)
   return bytes
 }
 
-/** "Structured replies": an error with a sentence for the user, as the only and last chunk. */
-function encodeErrorChunk(
-  { cookie, offset }: Request,
-  error: NbdError,
-  sentence: string,
-  { extended }: Dialect,
-): Buffer {
-  const message = Buffer.from(sentence, 'utf8').subarray(0, nbdStringBytesMax)
-  const bytes = Buffer.alloc(extendedChunkHeaderBytes + 6 + message.length)
-  const chunk = { type: replyType.error, cookie, offset, byteCount: 6 + message.length, extended }
-  const at = putChunkHeader(bytes, 0, chunk)
-  bytes.writeUInt32BE(nbdError[error], at)
-  bytes.writeUInt16BE(message.length, at + 4)
-  bytes.set(message, at + 6)
-  return bytes.subarray(0, at + 6 + message.length)
+interface ErrorChunk extends Refusal {
+  /** Where in the device the error is; null for all of the request. */
+  readonly at: number | null
 }
 
-/** What precedes the data of a READ. One content chunk, so "don't fragment" is always honoured. */
+/** "Structured replies": an error with a sentence for the user, as the last chunk and mostly the only one. */
+function encodeErrorChunk(request: Request, { error, sentence, at }: ErrorChunk, { extended }: Dialect): Buffer {
+  const message = Buffer.from(sentence, 'utf8').subarray(0, nbdStringBytesMax)
+  const byteCount = 6 + message.length + (at === null ? 0 : offsetBytes)
+  const bytes = Buffer.alloc(extendedChunkHeaderBytes + byteCount)
+  const type = at === null ? replyType.error : replyType.errorOffset
+  const { cookie, offset } = request
+  const start = putChunkHeader(bytes, 0, { type, cookie, offset, byteCount, extended, isLast: true })
+  bytes.writeUInt32BE(nbdError[error], start)
+  bytes.writeUInt16BE(message.length, start + 4)
+  bytes.set(message, start + 6)
+  if (at !== null) writeUInt64(bytes, start + 6 + message.length, at)
+  return bytes.subarray(0, start + byteCount)
+}
+
+/** What precedes the data of a READ. */
 export function readHeaderBytes({ structured, extended }: Dialect): number {
   if (!structured) return simpleReplyBytes
   return (extended ? extendedChunkHeaderBytes : chunkHeaderBytes) + offsetBytes
 }
 
-/** Writes it to `bytes` at `at`. */
-export function putReadHeader(bytes: Buffer, at: number, request: Request, { structured, extended }: Dialect): void {
+/** Writes it to `bytes` at `at`, for all of the data in one chunk. */
+export function putReadHeader(bytes: Buffer, at: number, request: Request, dialect: Dialect): void {
+  if (!dialect.structured) return void putSimpleHeader(bytes, at, request.cookie, null)
+  putDataHeader(bytes, at, { request, from: 0, byteCount: request.byteCount }, dialect)
+}
+
+/** Some of the data of a READ. */
+interface Piece {
+  readonly request: Request
+  /** Counted from the request's own offset. */
+  readonly from: number
+  readonly byteCount: number
+}
+
+function putDataHeader(bytes: Buffer, at: number, { request, from, byteCount }: Piece, { extended }: Dialect): void {
   const { cookie, offset } = request
-  if (!structured) return void putSimpleHeader(bytes, at, cookie, null)
-  const chunk = { type: replyType.offsetData, cookie, offset, byteCount: offsetBytes + request.byteCount, extended }
-  writeUInt64(bytes, at + putChunkHeader(bytes, at, chunk), offset)
+  const isLast = from + byteCount === request.byteCount
+  const chunk = { type: replyType.offsetData, cookie, offset, byteCount: offsetBytes + byteCount, extended, isLast }
+  writeUInt64(bytes, at + putChunkHeader(bytes, at, chunk), offset + from)
 }
 
 /**
@@ -119,6 +141,31 @@ export function finishReadReply(buffer: Buffer, request: Request, dialect: Diale
   const start = replyRoomBytes - readHeaderBytes(dialect)
   putReadHeader(buffer, start, request, dialect)
   return buffer.subarray(start)
+}
+
+/** Whether pieces of a READ may leave as chunks of their own, after which there can still be an error. */
+const mayFragment = ({ flags }: Request, { structured }: Dialect): boolean =>
+  structured && (flags & commandFlag.df) === 0
+
+/** The same for a piece of the data, counted from the request's own offset. Pieces leave in their order, and all of them. */
+export function finishReadPiece(buffer: Buffer, request: Request, from: number, dialect: Dialect): Buffer {
+  const byteCount = buffer.length - replyRoomBytes
+  if (mayFragment(request, dialect)) {
+    const start = replyRoomBytes - readHeaderBytes(dialect)
+    putDataHeader(buffer, start, { request, from, byteCount }, dialect)
+    return buffer.subarray(start)
+  }
+  return from === 0 ? finishReadReply(buffer, request, dialect) : buffer.subarray(replyRoomBytes)
+}
+
+/**
+ * The end of a READ whose piece at `from` could not be had. Null where all of the data have been announced already: then the
+ * server "MUST initiate a hard disconnect".
+ */
+export function encodePieceError(request: Request, from: number, refusal: Refusal, dialect: Dialect): Buffer | null {
+  if (from === 0) return encodeError(request, refusal, dialect)
+  if (!mayFragment(request, dialect)) return null
+  return encodeErrorChunk(request, { ...refusal, at: request.offset + from }, dialect)
 }
 
 /** The status of base:allocation: what is a hole reads as zeros. */
@@ -132,7 +179,7 @@ export function encodeBlockStatus(
   const byteCount = (extended ? 8 : 4) + entryBytes * extents.length
   const bytes = Buffer.alloc(extendedChunkHeaderBytes + byteCount)
   const type = extended ? replyType.blockStatusExtended : replyType.blockStatus
-  const start = putChunkHeader(bytes, 0, { type, cookie, offset, byteCount, extended })
+  const start = putChunkHeader(bytes, 0, { type, cookie, offset, byteCount, extended, isLast: true })
   let at = bytes.writeUInt32BE(contextId, start)
   if (extended) at = bytes.writeUInt32BE(extents.length, at)
   for (const extent of extents) {
@@ -161,13 +208,14 @@ interface ChunkHeader {
   readonly offset: number
   readonly byteCount: number
   readonly extended: boolean
+  readonly isLast: boolean
 }
 
-/** Every reply here has one chunk, which is therefore the last. Returns the length of the header. */
+/** Returns the length of the header. */
 function putChunkHeader(bytes: Buffer, at: number, header: ChunkHeader): number {
-  const { type, cookie, offset, byteCount, extended } = header
+  const { type, cookie, offset, byteCount, extended, isLast } = header
   bytes.writeUInt32BE(extended ? extendedReplyMagic : structuredReplyMagic, at)
-  bytes.writeUInt16BE(replyFlag.done, at + 4)
+  bytes.writeUInt16BE(isLast ? replyFlag.done : 0, at + 4)
   bytes.writeUInt16BE(type, at + 6)
   bytes.writeUInt32BE(cookie.high, at + 8)
   bytes.writeUInt32BE(cookie.low, at + 12)

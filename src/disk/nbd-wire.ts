@@ -75,7 +75,14 @@ export const commandFlag = {
 } as const
 
 export const replyFlag = { done: 1 << 0 } as const
-export const replyType = { none: 0, offsetData: 1, blockStatus: 5, blockStatusExtended: 6, error: 0x8001 } as const
+export const replyType = {
+  none: 0,
+  offsetData: 1,
+  blockStatus: 5,
+  blockStatusExtended: 6,
+  error: 0x8001,
+  errorOffset: 0x8002,
+} as const
 
 /** "Error values". They look like those of Linux, but their meaning is the document's. */
 export const nbdError = {

@@ -2,20 +2,14 @@
 // protocol's own words (NBD protocol, "Request types", "Command flags" and "Error values").
 
 import { nbdRequestBytesMax } from '#base/limits.ts'
-import type { Dialect, Request } from './nbd-transmission.ts'
+import type { Dialect, Refusal, Request } from './nbd-transmission.ts'
 import { command, commandFlag } from './nbd-wire.ts'
-import type { NbdError } from './nbd-wire.ts'
 
 /** What was agreed on in the handshake. */
 export interface Terms extends Dialect {
   readonly sizeBytes: number
   /** The id of base:allocation when the client selected it. */
   readonly allocationContextId: number | null
-}
-
-export interface Refusal {
-  readonly error: NbdError
-  readonly sentence: string
 }
 
 /** With NBD_FLAG_SEND_FUA negotiated, "the server MUST accept all commands with this bit set". */

@@ -1,9 +1,9 @@
 // What requests do to a device, whoever reads them off the wire and answers them.
 
 import { assert } from '#base/assert.ts'
-import type { BlockDevice } from './device.ts'
+import type { BlockDevice, DeviceFault } from './device.ts'
 import { changesData, encodeBlockStatus } from './nbd-transmission.ts'
-import type { Request } from './nbd-transmission.ts'
+import type { Refusal, Request } from './nbd-transmission.ts'
 import { command, commandFlag } from './nbd-wire.ts'
 import type { Terms } from './request-rules.ts'
 
@@ -30,6 +30,9 @@ export async function carryOut(device: BlockDevice, request: Request, payload: B
   }
   if (changesData(request) && (flags & commandFlag.fua) !== 0) await device.flush()
 }
+
+/** What the client may hear of a fault. */
+export const refusalOf = ({ code, message }: DeviceFault): Refusal => ({ error: code, sentence: message })
 
 /** The reply to a question for extents. */
 export async function statusReply(device: BlockDevice, request: Request, terms: Terms): Promise<Buffer> {

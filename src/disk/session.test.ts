@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { nbdPieceBytes, nbdStallMs } from '#base/limits.ts'
 import { aligned } from './aligned.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { ByteReader, Disconnected } from './byte-reader.ts'
-import { DeviceFault } from './device.ts'
+import { DeviceFault, Fenced } from './device.ts'
 import type { BlockDevice } from './device.ts'
 import { gated } from './gate.ts'
 import { memoryDevice } from './testing/memory-device.ts'
@@ -17,6 +18,7 @@ import { transmit } from './session.ts'
 import { bytesMoved } from './socket-calls.ts'
 import { StallWatch } from './stall.ts'
 import { makeFakeClock } from './testing/fake-clock.ts'
+import { errorPlace, joined } from './testing/nbd-peer.ts'
 import { socketPair } from './testing/socket-pair.ts'
 import type { SocketPair } from './testing/socket-pair.ts'
 
@@ -66,9 +68,10 @@ class Client {
     const head = Buffer.from(await this.#reader.take(16))
     const data = Buffer.from(await this.#reader.take(head.readUInt32BE(12)))
     const type = head.readUInt16BE(2)
-    assert.equal(head.readUInt16BE(0), 1, 'every reply has one chunk')
-    const error = type === replyType.error ? data.readUInt32BE(0) : 0
-    return { cookie: Number(head.readBigUInt64BE(4)), error, type, data }
+    const isError = type === replyType.error || type === replyType.errorOffset
+    const error = isError ? data.readUInt32BE(0) : 0
+    const chunk = { cookie: Number(head.readBigUInt64BE(4)), error, type, data }
+    return head.readUInt16BE(0) === 1 ? chunk : joined(chunk, await this.hear())
   }
 
   async do(asked: Ask, dataBytes = 0): ReturnType<Client['hear']> {
@@ -242,7 +245,8 @@ describe('transmit()', () => {
     request.writeUInt32BE(0x25609513, 0)
     request.writeUInt32BE(16 << 20, 24)
     for (let index = 0; index < 100; index += 1) pair.client.write(request)
-    if (memory.calls.length < 4) await new Promise((resolve) => setTimeout(resolve, 200))
+    while (memory.calls.length < 4) await sleep(5)
+    await sleep(50)
     assert.equal(memory.calls.length, 4, 'as many reads as nbdInFlightBytesMax holds')
     // It is let go when it has not moved for long enough, and not before.
     clock.pass(nbdStallMs - 1)
@@ -274,20 +278,44 @@ describe('transmit()', () => {
     assert.equal(shared.usedBytes, nbdPieceBytes)
   })
 
-  test('a read that fails after its header has left ends the connection', async () => {
-    const shared = new RequestMemory(0)
+  /** The third read fails. */
+  const thirdReadFails = (error: Error) => {
     let reads = 0
-    const over = (device: BlockDevice): BlockDevice => ({
+    return (device: BlockDevice): BlockDevice => ({
       ...device,
       read: async (target, offset) => {
-        if ((reads += 1) === 3) throw new DeviceFault('EIO', 'the third piece')
+        if ((reads += 1) === 3) throw error
         await device.read(target, offset)
       },
     })
+  }
+
+  test('a read in pieces that fails is answered, with the place, and the connection goes on', async () => {
+    const shared = new RequestMemory(0)
+    const over = thirdReadFails(new DeviceFault('EIO', 'the third piece'))
     await using scene = await begin({ shared, over })
-    scene.client.ask({ type: command.read, byteCount: 5 * nbdPieceBytes })
-    await assert.rejects(scene.client.hear(), Disconnected)
-    await assert.rejects(scene.ended, Disconnected)
-    assert.deepEqual([reads, scene.broken], [3, []])
+    const { client, broken } = scene
+    const heard = await client.do({ type: command.read, offset: 5, byteCount: 5 * nbdPieceBytes })
+    assert.deepEqual([heard.error, heard.type], [nbdError.EIO, replyType.errorOffset])
+    assert.equal(errorPlace(heard), 5 + 2 * nbdPieceBytes)
+    assert.equal((await client.do({ type: command.read, byteCount: 5 * nbdPieceBytes })).error, 0)
+    assert.deepEqual(broken, [])
+  })
+
+  test('it ends the connection where all data were announced at once, as it does when it is fenced', async () => {
+    const fault = new DeviceFault('EIO', 'the third piece')
+    const cases = [
+      { structured: false, flags: 0, error: fault },
+      { structured: true, flags: commandFlag.df, error: fault },
+      { structured: true, flags: 0, error: new Fenced() },
+    ]
+    for (const { structured, flags, error } of cases) {
+      await using scene = await begin({ structured, shared: new RequestMemory(0), over: thirdReadFails(error) })
+      const { client, broken } = scene
+      client.ask({ type: command.read, byteCount: 5 * nbdPieceBytes, flags })
+      await assert.rejects(client.hear(5 * nbdPieceBytes), Disconnected)
+      await assert.rejects(scene.ended, Disconnected)
+      assert.deepEqual(broken, [])
+    }
   })
 })

@@ -13,14 +13,14 @@ import { DeviceFault, Fenced } from './device.ts'
 import type { BlockDevice } from './device.ts'
 import { InFlight } from './in-flight.ts'
 import type { Place } from './in-flight.ts'
-import { decodeRequest, encodeDone, encodeError } from './nbd-transmission.ts'
+import { decodeRequest, encodeDone, encodeError, encodePieceError, finishReadPiece } from './nbd-transmission.ts'
 import { finishReadReply, payloadBytes, replyRoomBytes, requestBytes, transferBytes } from './nbd-transmission.ts'
-import type { Request } from './nbd-transmission.ts'
+import type { Refusal, Request } from './nbd-transmission.ts'
 import { command, commandFlag } from './nbd-wire.ts'
 import { refuse } from './request-rules.ts'
-import { carryOut, statusReply } from './request-work.ts'
+import { carryOut, refusalOf, statusReply } from './request-work.ts'
 import type { RequestMemory } from './request-memory.ts'
-import type { Refusal, Terms } from './request-rules.ts'
+import type { Terms } from './request-rules.ts'
 import type { StallWatch } from './stall.ts'
 
 export interface SessionParts {
@@ -133,9 +133,7 @@ class Session {
   }
 
   #fail(request: Request, error: unknown, place: Place): void {
-    if (error instanceof DeviceFault) {
-      return this.#sendRefusal(request, { error: error.code, sentence: error.message }, place)
-    }
+    if (error instanceof DeviceFault) return this.#sendRefusal(request, refusalOf(error), place)
     // Fenced, or a bug: either way the client hears nothing more.
     this.#parts.socket.destroy()
     place.leave()
@@ -178,17 +176,19 @@ class Session {
     for (let at = 0; at < request.byteCount && !socket.destroyed; at += place.byteCount) {
       const data = buffer.subarray(replyRoomBytes, replyRoomBytes + Math.min(place.byteCount, request.byteCount - at))
       const failure = await faultOf(device.read(data, request.offset + at))
-      if (failure !== null && at === 0) return this.#fail(request, failure, place)
-      if (failure !== null) {
-        // "If an error occurs" after the header has left, the server "MUST initiate a hard disconnect".
-        socket.destroy()
-        if (!(failure instanceof DeviceFault || failure instanceof Fenced)) this.#parts.onBroken(failure)
-        break
-      }
+      if (failure instanceof DeviceFault) return this.#endPieces(request, at, failure, place)
+      if (failure !== null) return this.#fail(request, failure, place)
       const reply = buffer.subarray(0, replyRoomBytes + data.length)
-      const bytes = at === 0 ? finishReadReply(reply, request, this.#terms) : data
+      const bytes = finishReadPiece(reply, request, at, this.#terms)
       await new Promise<void>((resolve) => this.#send(bytes, resolve))
     }
+    place.leave()
+  }
+
+  #endPieces(request: Request, at: number, failure: DeviceFault, place: Place): void {
+    const bytes = encodePieceError(request, at, refusalOf(failure), this.#terms)
+    if (bytes) return this.#send(bytes, () => place.leave())
+    this.#parts.socket.destroy()
     place.leave()
   }
 
@@ -247,8 +247,8 @@ class Session {
     this.#send(encodeDone(request, this.#terms), () => place.leave())
   }
 
-  #sendRefusal(request: Request, { error, sentence }: Refusal, place: Place): void {
-    this.#send(encodeError(request, error, sentence, this.#terms), () => place.leave())
+  #sendRefusal(request: Request, refusal: Refusal, place: Place): void {
+    this.#send(encodeError(request, refusal, this.#terms), () => place.leave())
   }
 
   /** Replies of one turn leave together. `onSent` is called when the kernel has the bytes, or nobody ever will. */

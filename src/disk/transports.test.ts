@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, truncate } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,17 +11,19 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect as tlsConnect } from 'node:tls'
 import { systemClock } from '#base/clock.ts'
-import { laneThreadsMax } from '#base/limits.ts'
+import { lanePieceBytes, laneThreadsMax } from '#base/limits.ts'
 import { makeLog } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
+import { luks2DataOffsetBytes } from '#crypto/luks2.ts'
 import { ByteReader } from './byte-reader.ts'
 import { startDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
+import { imagePath } from './folders.ts'
 import { command, commandFlag, replyType } from './nbd-wire.ts'
 import type { VolumeSpec } from './port.ts'
 import { socketCalls } from './socket-calls.ts'
 import { makeFakeKms } from './testing/fake-kms.ts'
-import { dialects, NbdPeer } from './testing/nbd-peer.ts'
+import { dialects, errorPlace, NbdPeer } from './testing/nbd-peer.ts'
 import type { DialectName } from './testing/nbd-peer.ts'
 import { flags, greeting, option } from './testing/raw-client.ts'
 import { tls13Suites } from './tls-calls.ts'
@@ -142,6 +144,28 @@ for (const { name, threads, skip } of transports) {
           isExtended ? Number(data.readBigUInt64BE(8 + index * 16)) : data.readUInt32BE(4 + index * 8),
         )
         assert.deepEqual(sizes, [2 * MiB, 6 * MiB])
+      })
+    }
+
+    for (const dialect of dialects) {
+      test(`a long read of what the disk has lost in part fails, and nothing else does, with ${dialect} replies`, async () => {
+        const volume = await makeVolume()
+        const peer = await meet(volume, dialect)
+        await peer.write(0, Buffer.from('before'))
+        await truncate(imagePath(join(folder, 'data'), volume.volumeId), luks2DataOffsetBytes + 9 * MiB)
+        const cookie = peer.ask({ type: command.read, offset: MiB, byteCount: 16 * MiB })
+        if (dialect === 'simple' && threads > 0) {
+          // All data are announced before the first of them leave.
+          await assert.rejects(peer.hear(16 * MiB), { name: 'Disconnected' })
+          const other = await meet(volume, dialect)
+          assert.equal(String(await other.read(0, 6)), 'before')
+          return other.leave()
+        }
+        const heard = await peer.hear()
+        assert.deepEqual([heard.cookie, heard.error], [cookie, 'EIO'])
+        if (threads > 0) assert.equal(errorPlace(heard), MiB + 2 * lanePieceBytes)
+        assert.equal(String(await peer.read(0, 6)), 'before')
+        peer.leave()
       })
     }
 

@@ -97,10 +97,11 @@ export class NbdPeer {
     const head = Buffer.from(await this.#reader.take(isExtended ? 28 : 16))
     const length = isExtended ? Number(head.readBigUInt64BE(20)) : head.readUInt32BE(12)
     const data = Buffer.from(await this.#reader.take(length))
-    assert.equal(head.readUInt16BE(0), 1, 'every reply has one chunk')
     const type = head.readUInt16BE(2)
-    const error = type === replyType.error ? nameOf(data.readUInt32BE(0)) : null
-    return { cookie: Number(head.readBigUInt64BE(4)), error, type, data }
+    const isError = type === replyType.error || type === replyType.errorOffset
+    const error = isError ? nameOf(data.readUInt32BE(0)) : null
+    const chunk = { cookie: Number(head.readBigUInt64BE(4)), error, type, data }
+    return head.readUInt16BE(0) === 1 ? chunk : joined(chunk, await this.hear())
   }
 
   async do(asked: Ask): Promise<Heard> {
@@ -143,6 +144,22 @@ export class NbdPeer {
     }
   }
 }
+
+/** Data that come in several chunks come in order and together; an error may be the last of them. */
+export function joined<Chunk extends Omit<Heard, 'error'>>(first: Chunk, rest: Chunk): Chunk {
+  assert.equal(rest.cookie, first.cookie)
+  assert.equal(first.type, replyType.offsetData)
+  if (rest.type !== replyType.offsetData) {
+    assert.equal(rest.type, replyType.errorOffset)
+    return rest
+  }
+  const end = Number(first.data.readBigUInt64BE(0)) + first.data.length - 8
+  assert.equal(Number(rest.data.readBigUInt64BE(0)), end)
+  return { ...first, data: Buffer.concat([first.data, rest.data.subarray(8)]) }
+}
+
+/** Where an error is, if the reply says so. */
+export const errorPlace = ({ data }: Pick<Heard, 'data'>): number => Number(data.readBigUInt64BE(data.length - 8))
 
 function nameOf(error: number): string | null {
   if (error === 0) return null
