@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,7 +15,7 @@ import { systemClock } from '#base/clock.ts'
 import { systemRandom } from '#base/random.ts'
 import { makeLog } from '#base/log.ts'
 import { verifyFenceAck } from '#crypto/fence-ack.ts'
-import { openLuks2 } from '#crypto/luks2.ts'
+import { luks2DataOffsetBytes, openLuks2 } from '#crypto/luks2.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { fenceAll, makeFakeKms } from './testing/fake-kms.ts'
 import type { FakeKms } from './testing/fake-kms.ts'
@@ -231,6 +231,22 @@ describe('processes', () => {
     await closeImage(volume)
     await pool.port.addExport({ attachmentId: volume.volumeId, volume })
     await nbdsh(unixUri, 'h.flush()')
+  })
+
+  test('a client hears that a long read failed midway, and goes on', needs('nbdsh'), async () => {
+    const volume = await makeVolume(64 * MiB)
+    const { unixUri, tlsUri } = await connectTo(volume)
+    await nbdsh(unixUri, 'h.pwrite(b"before", 0)', 'h.flush()')
+    await truncate(imageOf(volume), luks2DataOffsetBytes + 9 * MiB)
+    for (const uri of [unixUri, tlsUri]) {
+      await nbdsh(
+        uri,
+        'try: h.pread(16 << 20, 0)',
+        'except nbd.Error as e: assert e.errno == "EIO", e.errno',
+        'else: assert False, "it was read"',
+        'assert h.pread(6, 0) == b"before"',
+      )
+    }
   })
 
   test('a stopped process is killed by a fence: it serves nothing of what it had queued', needs('nbdsh'), async () => {
