@@ -81,7 +81,7 @@ interface Run {
 const zeroSector = Buffer.alloc(sectorBytes)
 
 /** Where in `data` sectors are stored. */
-function storedRuns(data: Buffer): Run[] {
+export function storedRuns(data: Buffer): Run[] {
   const runs: Run[] = []
   const isHole = (at: number): boolean => data[at] === 0 && zeroSector.equals(data.subarray(at, at + sectorBytes))
   for (let at = 0; at < data.length; ) {

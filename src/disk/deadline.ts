@@ -7,7 +7,6 @@ import { diskCallMsMax, fenceKillMs, leaseMs, leaseRenewMs } from '#base/limits.
 import type { Log } from '#base/log.ts'
 import { within } from '#base/within.ts'
 import type { FenceAck } from '#kms/port.ts'
-import type { DiskPort } from './port.ts'
 import type { DiskProcessPort } from './process-port.ts'
 
 export interface Watched {
@@ -21,7 +20,10 @@ export interface Watched {
 
 const late = { sentence: 'the disk process did not answer in time' }
 
-export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): DiskPort {
+/** What the pool asks of a process. */
+export type PoolPort = Omit<DiskProcessPort, 'hello' | 'fence'>
+
+export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): PoolPort {
   /** The work itself may go on and must bear being asked for again. */
   const soon = <Answer>(answer: Promise<Answer>): Promise<Answer> => within(clock, diskCallMsMax, answer, late)
   return {
@@ -30,6 +32,8 @@ export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): D
     // These take as long as there is to copy; the end of the process ends them.
     createSnapshot: (source, snapshot) => remote.createSnapshot(source, snapshot),
     createVolumeFrom: (volume, source, options) => remote.createVolumeFrom(volume, source, options),
+    importStaged: (image, wanted) => remote.importStaged(image, wanted),
+    describeImage: (imageId) => soon(remote.describeImage(imageId)),
     copyProgress: (volumeId) => soon(remote.copyProgress(volumeId)),
     addExport: (spec) => soon(remote.addExport(spec)),
     removeExport: (volumeId, attachmentId) => soon(remote.removeExport(volumeId, attachmentId)),

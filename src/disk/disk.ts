@@ -58,6 +58,8 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
     createVolume: (volume) => volumes.create(volume),
     createSnapshot: (source, snapshot) => copies.createSnapshot(source, snapshot),
     createVolumeFrom: (volume, source, options) => copies.createVolumeFrom(volume, source, options),
+    describeImage: (imageId) => copies.describe(imageId),
+    importStaged: (image, wanted) => copies.importStaged(image, wanted),
     copyProgress: async (volumeId) => copies.progress(volumeId),
     async deleteVolume(volumeId) {
       copies.abort(volumeId)

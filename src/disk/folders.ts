@@ -24,6 +24,14 @@ export function imageFolder(dataFolder: string, volumeId: string): string {
 export const imagePath = (dataFolder: string, volumeId: string): string =>
   join(imageFolder(dataFolder, volumeId), 'volume.luks')
 
+/** Of files that are about to become images; see staging.ts. */
+export const stagingFolder = (dataFolder: string): string => join(dataFolder, 'run', 'imports')
+
+export function stagedPath(dataFolder: string, imageId: string): string {
+  if (!volumeIdForm.test(imageId)) throw new Fault('invalid', `'${imageId}' is not an image id`)
+  return join(stagingFolder(dataFolder), imageId)
+}
+
 export const socketFolder = (dataFolder: string): string => join(dataFolder, 'run', 'nbd')
 
 /** Short, because the whole path has few bytes; a fault says when the data folder leaves none. */
@@ -46,6 +54,7 @@ export async function sweepLeftovers(dataFolder: string): Promise<void> {
     if (name.startsWith(deletedPrefix)) await rm(join(folder, name), { recursive: true, force: true })
     else await rm(join(folder, name, 'volume.luks.new'), { force: true })
   }
+  await rm(stagingFolder(dataFolder), { recursive: true, force: true })
   const sockets = socketFolder(dataFolder)
   await mkdir(sockets, { recursive: true, mode: folderMode })
   for (const name of await readdir(sockets)) await rm(join(sockets, name), { force: true })

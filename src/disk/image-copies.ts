@@ -15,7 +15,8 @@ import { copyPieceBytes, copyStored, storedBytesOf, storedPieces, writerOf } fro
 import type { SectorChange } from './copy-stored.ts'
 import { CopyRun } from './copy-run.ts'
 import { DeviceFault } from './device.ts'
-import { imagePath } from './folders.ts'
+import { imagePath, stagedPath } from './folders.ts'
+import { encryptFile } from './image-import.ts'
 import { openImageFor, openImageSource } from './image-source.ts'
 import type { ImageSource } from './image-source.ts'
 import { fileMode, finishImage, hasImage, makeHeader, makeImage, readImageHeader } from './image.ts'
@@ -23,7 +24,7 @@ import { leaseFor } from './leases.ts'
 import type { LeaseBook } from './leases.ts'
 import { reflink } from './live-copy.ts'
 import type { LiveCopy } from './live-copy.ts'
-import type { CopyProgress, SnapshotTaken, VolumeSpec } from './port.ts'
+import type { CopyProgress, ImageImported, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
 import { withReencryption } from './reencryption.ts'
 import { Turns } from './turns.ts'
 import type { Volumes } from './volumes.ts'
@@ -57,7 +58,7 @@ export class ImageCopies {
   async createSnapshot(source: VolumeSpec, snapshot: VolumeSpec): Promise<SnapshotTaken> {
     requireRoom(snapshot, source.capacityBytes)
     await this.#make(snapshot.volumeId, (run) => this.#takeSnapshot(source, snapshot, run))
-    return { storedBytes: await this.#storedBytes(snapshot.volumeId) }
+    return { storedBytes: (await this.describe(snapshot.volumeId))?.storedBytes ?? 0 }
   }
 
   /** See DiskPort. */
@@ -77,6 +78,34 @@ export class ImageCopies {
         await image.close()
       }
     })
+  }
+
+  /** See DiskProcessPort. */
+  importStaged(image: VolumeSpec, wanted: ImportSpec): Promise<void> {
+    const { dataFolder, random } = this.#parts
+    return this.#make(image.volumeId, (run) =>
+      this.#withKey(image, run, async (dataKey) => {
+        using volumeKey = SecretBytes.random(random, volumeKeyBytes)
+        run.endWith(volumeKey)
+        const header = this.#header(image, dataKey, volumeKey)
+        await makeImage(dataFolder, image.volumeId, async (path) => {
+          const source = stagedPath(dataFolder, image.volumeId)
+          const capacityBytes = await encryptFile({ source, path, volumeKey }, wanted, run)
+          await this.#finish(path, header, { ...image, capacityBytes }, run)
+        })
+      }),
+    )
+  }
+
+  /** See DiskProcessPort. */
+  async describe(imageId: string): Promise<Omit<ImageImported, 'sha256'> | null> {
+    if (!(await hasImage(this.#parts.dataFolder, imageId))) return null
+    const image = openImageFor(imagePath(this.#parts.dataFolder, imageId), imageId)
+    try {
+      return { capacityBytes: image.sizeBytes, storedBytes: await storedBytesOf(image) }
+    } finally {
+      await image.close()
+    }
   }
 
   progress(imageId: string): CopyProgress | null {
@@ -207,15 +236,6 @@ export class ImageCopies {
       await lease.release()
     }
   }
-
-  async #storedBytes(imageId: string): Promise<number> {
-    const image = openImageFor(imagePath(this.#parts.dataFolder, imageId), imageId)
-    try {
-      return await storedBytesOf(image)
-    } finally {
-      await image.close()
-    }
-  }
 }
 
 interface Keys {
@@ -259,7 +279,7 @@ function volumeKeyIn(header: Uint8Array, dataKey: SecretBytes): SecretBytes {
 }
 
 /** A disk that is full or broken is the caller's to know. */
-function faultOf(error: unknown): unknown {
+export function faultOf(error: unknown): unknown {
   const isOfDisk = error instanceof DeviceFault || (error instanceof Error && 'syscall' in error)
   return isOfDisk ? new Fault('unavailable', `copying an image: ${error.message}`, { cause: error }) : error
 }

@@ -11,9 +11,12 @@ import { makeUuid } from '#base/id.ts'
 import type { Log, LogLevel } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import type { LeaseHolder } from '#kms/port.ts'
+import type { PoolPort } from './deadline.ts'
 import { imageIds, socketPath, sweepLeftovers } from './folders.ts'
+import { faultOf } from './image-copies.ts'
 import type { LeaseKms } from './leases.ts'
 import type { DiskPort, ImagesPort } from './port.ts'
+import { stage, unstage } from './staging.ts'
 import { startWorker } from './worker.ts'
 import type { Worker } from './worker.ts'
 
@@ -62,11 +65,13 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
 
   /** Snapshots that are being made, and where: beside their source, whose slot need not be that of their own id. */
   const making = new Map<string, Slot>()
-  const of = (volumeId: string): DiskPort => slotOf(slots, volumeId).port()
+  const staging = new Map<string, AbortController>()
+  const of = (volumeId: string): PoolPort => slotOf(slots, volumeId).port()
   const port: DiskPort = {
     createVolume: async (volume) => of(volume.volumeId).createVolume(volume),
     async deleteVolume(volumeId) {
       // First where it may be in the making, so that nobody goes on with what has been removed.
+      staging.get(volumeId)?.abort(new Fault('conflict', `image ${volumeId} was removed while it was being made`))
       await making.get(volumeId)?.port().deleteVolume(volumeId)
       await of(volumeId).deleteVolume(volumeId)
     },
@@ -80,6 +85,27 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
       }
     },
     createVolumeFrom: async (volume, source, options) => of(volume.volumeId).createVolumeFrom(volume, source, options),
+    async importImage(image, wanted, read) {
+      const id = image.volumeId
+      const there = await of(id).describeImage(id)
+      if (there) return { ...there, sha256: null }
+      if (staging.has(id)) throw new Fault('conflict', `image ${id} is being imported already`)
+      const abortion = new AbortController()
+      staging.set(id, abortion)
+      try {
+        const limits = { bytesMax: wanted.fileBytesMax, signal: abortion.signal }
+        const { sha256 } = await stage(options.dataFolder, id, await read(), limits)
+        await of(id).importStaged(image, wanted)
+        const made = await of(id).describeImage(id)
+        if (!made) throw new Fault('conflict', `image ${id} was removed while it was being made`)
+        return { ...made, sha256 }
+      } catch (error) {
+        throw faultOf(error)
+      } finally {
+        staging.delete(id)
+        await unstage(options.dataFolder, id)
+      }
+    },
     copyProgress: async (volumeId) => (making.get(volumeId)?.port() ?? of(volumeId)).copyProgress(volumeId),
     addExport: async (spec) => of(spec.volume.volumeId).addExport(spec),
     removeExport: async (volumeId, attachmentId) => of(volumeId).removeExport(volumeId, attachmentId),
@@ -151,7 +177,7 @@ class Slot {
   }
 
   /** Throws a Fault while there is no process. */
-  port(): DiskPort {
+  port(): PoolPort {
     if (!this.#worker) throw new Fault('unavailable', 'the disk process of this volume is starting again')
     return this.#worker.port
   }

@@ -43,6 +43,24 @@ export interface CopyProgress {
   readonly totalBytes: number
 }
 
+export type ImageFormat = 'raw' | 'qcow2'
+
+/** A file that is to become an image. */
+export interface ImportSpec {
+  readonly format: ImageFormat
+  /** Of the disk in it, rounded up to whole steps. A larger one is refused, a smaller one gets room to the least. */
+  readonly capacityBytes: { readonly min: number; readonly max: number; readonly step: number }
+  /** The file as it is stored may have no more. */
+  readonly fileBytesMax: number
+}
+
+export interface ImageImported extends SnapshotTaken {
+  /** Of the disk: what volumes that are made of it have at least. */
+  readonly capacityBytes: number
+  /** Of the file, in hexadecimal; null where the image was there already. */
+  readonly sha256: string | null
+}
+
 export interface DiskPort {
   /**
    * Formats the image under the wrapped data key. Does nothing if the image is there already, except that one which was
@@ -64,6 +82,16 @@ export interface DiskPort {
    * or not at all, and does nothing if it is there already.
    */
   createVolumeFrom(volume: VolumeSpec, source: VolumeSpec, options: { readonly reencrypt: boolean }): Promise<void>
+  /**
+   * Makes an image from a file with a disk in it, encrypting it under the image's own data key; `capacityBytes` of the
+   * specification is not looked at. `read` gives the file, and is called only where there is no image yet. Faults:
+   * 'unprocessable' with a reason of VPC's failed images, 'too_large', and whatever `read` throws.
+   */
+  importImage(
+    image: VolumeSpec,
+    wanted: ImportSpec,
+    read: () => Promise<AsyncIterable<Uint8Array>>,
+  ): Promise<ImageImported>
   /** Of a snapshot or copy that is being made under this id; null when none is. */
   copyProgress(volumeId: string): Promise<CopyProgress | null>
   /** Makes an attachment reachable. The data key is leased when the first client comes and released after the last. */

@@ -59,6 +59,8 @@ function lateDisk(disk: Promise<Disk>): DiskProcessPort {
     deleteVolume: async (volumeId) => (await disk).port.deleteVolume(volumeId),
     createSnapshot: async (source, snapshot) => (await disk).port.createSnapshot(source, snapshot),
     createVolumeFrom: async (volume, source, options) => (await disk).port.createVolumeFrom(volume, source, options),
+    describeImage: async (imageId) => (await disk).port.describeImage(imageId),
+    importStaged: async (image, wanted) => (await disk).port.importStaged(image, wanted),
     copyProgress: async (volumeId) => (await disk).port.copyProgress(volumeId),
     addExport: async (spec) => (await disk).port.addExport(spec),
     removeExport: async (volumeId, attachmentId) => (await disk).port.removeExport(volumeId, attachmentId),

@@ -9,9 +9,8 @@ import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { LeaseHolder } from '#kms/port.ts'
 import { bounded, fenceOrKill, watch } from './deadline.ts'
-import type { Watched } from './deadline.ts'
+import type { PoolPort, Watched } from './deadline.ts'
 import type { LeaseKms } from './leases.ts'
-import type { DiskPort } from './port.ts'
 import type { DiskProcessPort, Hello, ParentPort, ProcessSettings } from './process-port.ts'
 
 export interface WorkerOptions {
@@ -22,7 +21,7 @@ export interface WorkerOptions {
 }
 
 export interface Worker {
-  readonly port: DiskPort
+  readonly port: PoolPort
   readonly holder: LeaseHolder
   readonly hello: Hello
   readonly processId: number

@@ -171,6 +171,12 @@ export class FakeDisk {
       if (this.refusal) throw this.refusal
       this.images.set(volume.volumeId, volume)
     },
+    importImage: async (image, wanted, read) => {
+      if (this.refusal) throw this.refusal
+      if (!this.images.has(image.volumeId)) await Array.fromAsync(await read())
+      this.images.set(image.volumeId, image)
+      return { storedBytes: 0, capacityBytes: wanted.capacityBytes.min, sha256: null }
+    },
     copyProgress: async () => null,
     addExport: async ({ attachmentId, volume }) => {
       this.exports.set(attachmentId, volume.volumeId)

@@ -1,0 +1,73 @@
+// A file that a client had stored, as a disk: raw, or qcow2. Which of the two was said when the file was named; that it is
+// so is checked, since a raw disk may hold anything, the beginning of another form too.
+
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { corrupted } from './import-faults.ts'
+import type { ImageFormat } from './port.ts'
+import { isQcow2, openQcow2 } from './qcow2.ts'
+import { linux } from './system.ts'
+
+export interface StagedFile {
+  readonly sizeBytes: number
+  /** All of it, or a Fault where the file ends before. */
+  read(offset: number, byteCount: number): Promise<Buffer>
+}
+
+export interface ImportSource {
+  readonly virtualBytes: number
+  /** What is read at once: whole sectors, from multiples of it. */
+  readonly pieceBytes: number
+  /** Fills the target, which is zeros, up to the end of the disk. False where nothing is stored: it still is. */
+  read(target: Buffer, offset: number): Promise<boolean>
+}
+
+const startBytes = 4096
+const rawPieceBytes = 1024 * 1024
+
+export async function withImportSource<Result>(
+  path: string,
+  format: ImageFormat,
+  work: (source: ImportSource) => Promise<Result>,
+): Promise<Result> {
+  const file = await open(path, 'r')
+  try {
+    const { size: sizeBytes } = await file.stat()
+    const staged: StagedFile = {
+      sizeBytes,
+      async read(offset, byteCount) {
+        if (offset + byteCount > sizeBytes) throw corrupted('it ends before its data')
+        const buffer = Buffer.alloc(byteCount)
+        await readFully(file, buffer, offset)
+        return buffer
+      },
+    }
+    return await work(await sourceOf(file, staged, format))
+  } finally {
+    await file.close()
+  }
+}
+
+async function sourceOf(file: FileHandle, staged: StagedFile, format: ImageFormat): Promise<ImportSource> {
+  const start = await staged.read(0, Math.min(startBytes, staged.sizeBytes))
+  if (format === 'qcow2') return await openQcow2(staged, start)
+  if (isQcow2(start)) throw corrupted('it is qcow2, and was named as raw')
+  return {
+    virtualBytes: staged.sizeBytes,
+    pieceBytes: rawPieceBytes,
+    async read(target, offset) {
+      const data = linux ? linux.nextData(file.fd, offset) : offset
+      if (data === null || data >= offset + target.length) return false
+      await readFully(file, target, offset)
+      return true
+    },
+  }
+}
+
+async function readFully(file: FileHandle, target: Buffer, offset: number): Promise<void> {
+  for (let done = 0; done < target.length; ) {
+    const { bytesRead } = await file.read(target, done, target.length - done, offset + done)
+    if (bytesRead === 0) throw corrupted('it ends before its data')
+    done += bytesRead
+  }
+}
