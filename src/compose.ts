@@ -199,6 +199,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     kms: kms.port,
     disk: pool.port,
     revocation: config.revocation,
+    cos: cos.port,
     resources: resources.port,
   })
 

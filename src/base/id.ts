@@ -10,6 +10,7 @@ export type PolicyId = Id<'policy'>
 export type InstanceId = Id<'instance'>
 export type VolumeId = Id<'volume'>
 export type AttachmentId = Id<'attachment'>
+export type ImageId = Id<'image'>
 export type SnapshotId = Id<'snapshot'>
 export type SnapshotGroupId = Id<'snapshotGroup'>
 export type KeyId = Id<'key'>

@@ -243,6 +243,12 @@ export const dataVolumesPerInstanceMax = 12
 export const snapshotsPerVolumeMax = { 1: 750, 2: 512 } as const
 /** VPC, "Snapshots": the largest volume of the first generation that one is taken of. */
 export const snapshotSourceGbMax = 10_000
+/** VPC, "Quotas": custom images per account and region. */
+export const imagesPerAccountMax = 100
+/** VPC docs, "Custom image requirements": gigabytes of the disk in an image; less is rounded up. */
+export const imageGb = { min: 10, max: 250 } as const
+/** A raw file has as many bytes as the largest disk; no other form is longer. */
+export const imageFileBytesMax = 251 * 2 ** 30
 /** VPC, "Quotas": snapshots of a consistency group, one for each volume of its instance. */
 export const snapshotsPerGroupMax = dataVolumesPerInstanceMax + 1
 /** Snapshots and restored volumes that are copied at a time: each keeps a disk and a core busy. */

@@ -24,7 +24,7 @@ import { leaseFor } from './leases.ts'
 import type { LeaseBook } from './leases.ts'
 import { reflink } from './live-copy.ts'
 import type { LiveCopy } from './live-copy.ts'
-import type { CopyProgress, ImageImported, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
+import type { CopyProgress, ImageDescription, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
 import { withReencryption } from './reencryption.ts'
 import { Turns } from './turns.ts'
 import type { Volumes } from './volumes.ts'
@@ -97,8 +97,8 @@ export class ImageCopies {
     )
   }
 
-  /** See DiskProcessPort. */
-  async describe(imageId: string): Promise<Omit<ImageImported, 'sha256'> | null> {
+  /** See DiskPort. */
+  async describe(imageId: string): Promise<ImageDescription | null> {
     if (!(await hasImage(this.#parts.dataFolder, imageId))) return null
     const image = openImageFor(imagePath(this.#parts.dataFolder, imageId), imageId)
     try {

@@ -14,7 +14,7 @@ import type { ImageFormat, ImportSpec, VolumeSpec } from './port.ts'
 import { folder, imageOf, kms, MiB, pool, startPool, stopPool } from './testing/server-fixture.ts'
 import { attach, opens, specLike } from './testing/snapshot-fixture.ts'
 
-before(startPool)
+before(() => startPool(2))
 after(stopPool)
 
 const as = { kind: 'service', serviceName: 'server-protect', accountId: 'b'.repeat(32) } as const

@@ -85,6 +85,7 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
       }
     },
     createVolumeFrom: async (volume, source, options) => of(volume.volumeId).createVolumeFrom(volume, source, options),
+    describeImage: async (imageId) => of(imageId).describeImage(imageId),
     async importImage(image, wanted, read) {
       const id = image.volumeId
       const there = await of(id).describeImage(id)
@@ -95,6 +96,7 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
       try {
         const limits = { bytesMax: wanted.fileBytesMax, signal: abortion.signal }
         const { sha256 } = await stage(options.dataFolder, id, await read(), limits)
+        abortion.signal.throwIfAborted()
         await of(id).importStaged(image, wanted)
         const made = await of(id).describeImage(id)
         if (!made) throw new Fault('conflict', `image ${id} was removed while it was being made`)
@@ -106,7 +108,11 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
         await unstage(options.dataFolder, id)
       }
     },
-    copyProgress: async (volumeId) => (making.get(volumeId)?.port() ?? of(volumeId)).copyProgress(volumeId),
+    async copyProgress(volumeId) {
+      const progress = await (making.get(volumeId)?.port() ?? of(volumeId)).copyProgress(volumeId)
+      // A file that is being staged is on its way, though none of it has come.
+      return progress ?? (staging.has(volumeId) ? { doneBytes: 0, totalBytes: 0 } : null)
+    },
     addExport: async (spec) => of(spec.volume.volumeId).addExport(spec),
     removeExport: async (volumeId, attachmentId) => of(volumeId).removeExport(volumeId, attachmentId),
     connect: async (volumeId, attachmentId, lifetimeMs) => of(volumeId).connect(volumeId, attachmentId, lifetimeMs),

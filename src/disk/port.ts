@@ -54,9 +54,12 @@ export interface ImportSpec {
   readonly fileBytesMax: number
 }
 
-export interface ImageImported extends SnapshotTaken {
+export interface ImageDescription extends SnapshotTaken {
   /** Of the disk: what volumes that are made of it have at least. */
   readonly capacityBytes: number
+}
+
+export interface ImageImported extends ImageDescription {
   /** Of the file, in hexadecimal; null where the image was there already. */
   readonly sha256: string | null
 }
@@ -92,6 +95,8 @@ export interface DiskPort {
     wanted: ImportSpec,
     read: () => Promise<AsyncIterable<Uint8Array>>,
   ): Promise<ImageImported>
+  /** Null when there is no image of the id. */
+  describeImage(imageId: string): Promise<ImageDescription | null>
   /** Of a snapshot or copy that is being made under this id; null when none is. */
   copyProgress(volumeId: string): Promise<CopyProgress | null>
   /** Makes an attachment reachable. The data key is leased when the first client comes and released after the last. */

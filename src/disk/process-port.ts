@@ -2,7 +2,7 @@
 
 import type { LogLevel } from '#base/log.ts'
 import type { FenceAck, KmsPort } from '#kms/port.ts'
-import type { DiskPort, ImageImported, ImportSpec, VolumeSpec } from './port.ts'
+import type { DiskPort, ImportSpec, VolumeSpec } from './port.ts'
 
 /** The first message to the child. It carries a secret, so it is not on the command line, where everybody reads it. */
 export interface ProcessSettings {
@@ -24,8 +24,6 @@ export interface Hello {
 
 /** What the child offers. A stream does not cross: the parent stages what is imported (staging.ts). */
 export interface DiskProcessPort extends Omit<DiskPort, 'importImage'> {
-  /** Null when there is no image of the id. */
-  describeImage(imageId: string): Promise<Omit<ImageImported, 'sha256'> | null>
   /** Makes the image of the staged file. */
   importStaged(image: VolumeSpec, wanted: ImportSpec): Promise<void>
   /** Fulfilled when clients can come. */

@@ -17,6 +17,7 @@ import * as vpcSnapshots from './migrations/0008-vpc-snapshots.ts'
 import * as vpcPages from './migrations/0009-vpc-pages.ts'
 import * as ledger from './migrations/0010-ledger.ts'
 import * as auditLog from './migrations/0011-audit-log.ts'
+import * as vpcImages from './migrations/0012-vpc-images.ts'
 import type { Schema } from './schema/schema.ts'
 
 const migrations: Readonly<Record<string, Migration>> = {
@@ -31,6 +32,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0009-vpc-pages': vpcPages,
   '0010-ledger': ledger,
   '0011-audit-log': auditLog,
+  '0012-vpc-images': vpcImages,
 }
 
 /** All of them in one transaction: a crash leaves the schema of before. Calls for the connection to itself. */

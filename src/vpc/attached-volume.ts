@@ -3,6 +3,7 @@
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
 import type { Context, Grant } from '#iam/port.ts'
+import type { BootImage } from './boot-image.ts'
 import { idOf } from './identity.ts'
 import type { attachmentPrototype } from './instance-schemas.ts'
 import { checkName } from './names.ts'
@@ -43,6 +44,8 @@ interface At {
   readonly field: string
   /** VPC API: volumes of an instance lie in its group unless they name another. */
   readonly resourceGroupId: string | null
+  /** The custom image of a boot volume. */
+  readonly image?: BootImage | null
 }
 
 export async function planVolumeAttachment(
@@ -74,7 +77,11 @@ async function planVolume(
     if ((id ?? crn ?? href) !== undefined) throw mixed(at.field)
     const wanted = await within(at.field, async () => {
       const source = await planSource(parts, context, fields.source_snapshot)
-      return parseVolume({ ...fields, profile }, at.zone, { isBoot: at.type === 'boot', source })
+      return parseVolume({ ...fields, profile }, at.zone, {
+        isBoot: at.type === 'boot',
+        source,
+        image: at.image ?? null,
+      })
     })
     const grant = await within(at.field, () =>
       leaveToCreate(parts, context, wanted.resourceGroupId ?? at.resourceGroupId, wanted.source),

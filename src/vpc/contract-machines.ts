@@ -11,15 +11,7 @@ import {
   instancePatch,
   instanceReply,
 } from './instance-schemas.ts'
-import {
-  imageCollection,
-  imageQuery,
-  imageReply,
-  instanceProfileCollection,
-  instanceProfileReply,
-  operatingSystemCollection,
-  operatingSystemReply,
-} from './machine-schemas.ts'
+import { instanceProfileCollection, instanceProfileReply } from './machine-schemas.ts'
 import { networkAttachmentCollection, networkAttachmentReply, nicCollection, nicReply } from './network-schemas.ts'
 import { paged, versionedQuery } from './schemas.ts'
 
@@ -51,42 +43,6 @@ const machines = {
     query: versionedQuery,
     status: 200,
     reply: instanceProfileReply,
-  },
-  listImages: {
-    method: 'GET',
-    path: '/v1/images',
-    summary: 'List all images',
-    action: 'is.image.image.list',
-    query: imageQuery,
-    status: 200,
-    reply: imageCollection,
-  },
-  getImage: {
-    method: 'GET',
-    path: '/v1/images/{id}',
-    summary: 'Retrieve an image',
-    action: 'is.image.image.read',
-    query: versionedQuery,
-    status: 200,
-    reply: imageReply,
-  },
-  listOperatingSystems: {
-    method: 'GET',
-    path: '/v1/operating_systems',
-    summary: 'List all operating systems',
-    action: 'is.operating-system.operating-system.list',
-    query: Type.Object(paged),
-    status: 200,
-    reply: operatingSystemCollection,
-  },
-  getOperatingSystem: {
-    method: 'GET',
-    path: '/v1/operating_systems/{name}',
-    summary: 'Retrieve an operating system',
-    action: 'is.operating-system.operating-system.read',
-    query: versionedQuery,
-    status: 200,
-    reply: operatingSystemReply,
   },
 } as const satisfies Contract
 

@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
+import { imageContract } from './contract-images.ts'
 import { machineContract } from './contract-machines.ts'
 import { networkContract } from './contract-network.ts'
 import { snapshotContract } from './contract-snapshots.ts'
@@ -228,6 +229,7 @@ export const vpcContract = {
   ...geography,
   ...volumes,
   ...machineContract,
+  ...imageContract,
   ...instances,
   ...networkContract,
   ...snapshotContract,

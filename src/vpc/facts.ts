@@ -1,11 +1,10 @@
 // What block storage tells those who make the use of keys visible: port.ts, `VpcPort`.
 
 import type { Reads } from '#store/database.ts'
-import { keyedTables } from './follow-keys.ts'
 import type { VpcParts } from './parts.ts'
 import type { VpcPort } from './port.ts'
 import { nameOurs } from './registrations.ts'
-import { existingCrns } from './tables-keyed.ts'
+import { existingCrns, keyedTables } from './tables-keyed.ts'
 import { factsAt, keyedByCrn, keysOf, provableResources } from './tables-ledger.ts'
 
 export const makeFacts = ({

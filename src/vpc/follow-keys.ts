@@ -1,4 +1,4 @@
-// What the owner of a key decides, every volume and snapshot under it follows. Woken by the key manager's and IAM's events
+// What the owner of a key decides, every volume, snapshot and image under it follows. Woken by the key manager's and IAM's events
 // and by the clock; asks each time what is so, for all keys in use, so late, repeated or lost events do no harm. The data
 // plane does not wait for this: disks lose their lease on the data key at the source. This is what readers of the API
 // see.
@@ -10,9 +10,10 @@ import type { Event } from '#events/event.ts'
 import type { KeyStanding } from '#kms/port.ts'
 import type { VpcParts } from './parts.ts'
 import { shownStatus } from './run-on.ts'
+import { imageEvent } from './image-event.ts'
 import { snapshotEvent } from './snapshot-event.ts'
 import { attachmentsOf } from './tables-attachments.ts'
-import { keysInUse, noteStanding } from './tables-keyed.ts'
+import { keyedTables, keysInUse, noteStanding } from './tables-keyed.ts'
 import type { KeyedTable, KeyInUse, Noted } from './tables-keyed.ts'
 import { blockStorageOf } from './volume.ts'
 import { statusEvent } from './volume-event.ts'
@@ -21,9 +22,8 @@ import { keyedPhases } from './volume-state.ts'
 const eventOf = {
   vpc_volume: statusEvent,
   vpc_snapshot: snapshotEvent,
+  vpc_image: imageEvent,
 } as const satisfies Record<KeyedTable, (noted: Noted) => Event>
-
-export const keyedTables: readonly KeyedTable[] = ['vpc_volume', 'vpc_snapshot']
 
 export async function followKeys(parts: VpcParts): Promise<void> {
   for (const table of keyedTables) await followTable(parts, table)

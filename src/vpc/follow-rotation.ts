@@ -7,10 +7,10 @@
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import { rewrapBatchMax, rewrapPauseMs, vpcSweepPage } from '#base/limits.ts'
+import type { Event } from '#events/event.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
-import { keyedTables } from './follow-keys.ts'
 import type { VpcParts } from './parts.ts'
-import { heldDataKeys, replaceDataKey } from './tables-keyed.ts'
+import { heldDataKeys, keyedTables, replaceDataKey } from './tables-keyed.ts'
 import type { HeldDataKey, KeyedTable } from './tables-keyed.ts'
 import { blockStorageOf } from './volume.ts'
 
@@ -64,14 +64,24 @@ async function rewrap(parts: VpcParts, table: KeyedTable, batch: Batch): Promise
     for (const { held, key } of replaced) {
       if (!(await replaceDataKey(tx, table, held, key))) continue
       const facts = { accountId: held.accountId, keyCrn: held.keyCrn, keyVersionId: key.keyVersionId }
-      await parts.outbox.append(
-        tx,
-        table === 'vpc_volume'
-          ? { type: 'vpc.volume.data-key-rewrapped', ...facts, volumeCrn: held.crn }
-          : { type: 'vpc.snapshot.data-key-rewrapped', ...facts, snapshotCrn: held.crn },
-      )
+      await parts.outbox.append(tx, rewrappedEvent(table, held.crn, facts))
     }
   })
+}
+
+function rewrappedEvent(
+  table: KeyedTable,
+  crn: string,
+  facts: { readonly accountId: string; readonly keyCrn: string; readonly keyVersionId: string },
+): Event {
+  switch (table) {
+    case 'vpc_volume':
+      return { type: 'vpc.volume.data-key-rewrapped', ...facts, volumeCrn: crn }
+    case 'vpc_snapshot':
+      return { type: 'vpc.snapshot.data-key-rewrapped', ...facts, snapshotCrn: crn }
+    case 'vpc_image':
+      return { type: 'vpc.image.data-key-rewrapped', ...facts, imageCrn: crn }
+  }
 }
 
 /** Without those that are left to the next pass: the owner of the key has decided something else, or they do not open. */

@@ -2,7 +2,7 @@
 // zonal ones (`0717_<uuid>`, `0717-<uuid>`), and the location of their CRNs is the zone.
 
 import { formatCrn } from '#base/crn.ts'
-import type { AttachmentId, InstanceId, SnapshotGroupId, SnapshotId, VolumeId } from '#base/id.ts'
+import type { AttachmentId, ImageId, InstanceId, SnapshotGroupId, SnapshotId, VolumeId } from '#base/id.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import type { Kind } from './targets.ts'
@@ -46,8 +46,11 @@ export const makeSnapshotId = (random: Random, region: string): SnapshotId =>
 export const makeSnapshotGroupId = (random: Random, region: string): SnapshotGroupId =>
   makeRegionalId(random, region) as SnapshotGroupId
 
+export const makeImageId = (random: Random, region: string): ImageId => makeRegionalId(random, region) as ImageId
+
 // An id as a client wrote it, to be compared with ids: whether it is one is what the query finds out.
 export const volumeIdText = (text: string): VolumeId => text as VolumeId
+export const imageIdText = (text: string): ImageId => text as ImageId
 export const snapshotIdText = (text: string): SnapshotId => text as SnapshotId
 export const snapshotGroupIdText = (text: string): SnapshotGroupId => text as SnapshotGroupId
 export const instanceIdText = (text: string): InstanceId => text as InstanceId
@@ -59,7 +62,7 @@ export const makeZonalId = (random: Random, zone: string): string => `${zonePref
 
 /** `location` is the zone of what has one, else the region. */
 export const vpcCrn = (
-  resourceType: Kind | 'image',
+  resourceType: Kind,
   place: { readonly accountId: string; readonly location: string },
   id: string,
 ): string =>

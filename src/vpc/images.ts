@@ -5,10 +5,10 @@
 import type { Static } from 'typebox'
 import { parseCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
+import { providerAccountId } from '#base/provider.ts'
 import type { Anyone } from '#iam/port.ts'
-import { idOf } from './identity.ts'
-import type { imageQuery } from './machine-schemas.ts'
-import { pageLinks, pageOf } from './page.ts'
+import type { imageQuery } from './image-schemas.ts'
+import { newestFirst, pageLinks, pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
 
 interface OperatingSystem {
@@ -55,15 +55,12 @@ const stockImages: readonly StockImage[] = (
   return operatingSystem ? [{ id, name, createdAt: publishedAt, operatingSystem }] : []
 })
 
-/** The image that a body points at; 400 for any other. */
-export function stockImageOf(identity: Parameters<typeof idOf>[0]): string {
-  const id = idOf(identity, 'image')
-  if (findImage(id)) return id
-  throw new Fault('invalid', `image with id ${JSON.stringify(id.slice(0, 64))} is not found`, {
-    reason: 'validation_invalid_ref',
-    target: { type: 'field', name: 'image' },
-  })
-}
+export const isStockImage = (id: string): boolean => findImage(id) !== undefined
+
+export const systemOfStock = (imageId: string): string | undefined =>
+  stockImages.find(({ id }) => id === imageId)?.operatingSystem.name
+
+export const isSystem = (name: string): boolean => operatingSystems.some((system) => system.name === name)
 
 const findImage = (id: string): StockImage | undefined => stockImages.find((image) => image.id === id)
 
@@ -89,7 +86,7 @@ export function imageReference(base: string, region: string, id: string) {
 
 const systemView = (base: string, system: OperatingSystem) => ({
   ...system,
-  allow_user_image_creation: false,
+  allow_user_image_creation: true,
   architecture: 'amd64',
   dedicated_host_only: false,
   href: `${base}/v1/operating_systems/${system.name}`,
@@ -115,25 +112,25 @@ const imageView = (base: string, region: string, image: StockImage) => ({
   visibility: 'public' as const,
 })
 
-export function listImages(region: string, context: Anyone, query: Static<typeof imageQuery>) {
-  const matching = stockImages.filter(
-    ({ name }) =>
-      (query.name === undefined || query.name === name) &&
-      (query.visibility === undefined || query.visibility === 'public') &&
-      (query.status === undefined || query.status.split(',').includes('available')),
-  )
-  const page = pageOf(matching, query)
-  const { version: _version, generation: _generation, ...filters } = query
-  return {
-    ...pageLinks(page, `${context.baseUrl}/v1/images`, filters),
-    images: page.items.map((image) => imageView(context.baseUrl, region, image)),
-  }
+/** The stock images that a list asks for, newest first. */
+export function stockImagesFor(query: Static<typeof imageQuery>): readonly StockImage[] {
+  const format = query.user_data_format
+  const remote = query['remote.account.id']
+  const isAsked =
+    query.visibility !== 'private' &&
+    query.owner_type !== 'user' &&
+    query['resource_group.id'] === undefined &&
+    (query.status === undefined || query.status.split(',').includes('available')) &&
+    (format === undefined || format.split(',').includes('cloud_init')) &&
+    (remote === undefined || remote === 'not:null' || remote === providerAccountId)
+  return isAsked
+    ? stockImages.filter(({ name }) => query.name === undefined || query.name === name).toSorted(newestFirst)
+    : []
 }
 
-export function getImage(region: string, context: Anyone, id: string) {
+export const stockImageView = (base: string, region: string, id: string) => {
   const image = findImage(id)
-  if (image) return imageView(context.baseUrl, region, image)
-  throw new Fault('not_found', `image with id ${JSON.stringify(id.slice(0, 64))} is not found`)
+  return image && imageView(base, region, image)
 }
 
 export function listOperatingSystems(context: Anyone, query: PageRequest) {
@@ -147,7 +144,7 @@ export function listOperatingSystems(context: Anyone, query: PageRequest) {
   }
 }
 
-const viewOfSystem = (base: string, name: string) =>
+export const viewOfSystem = (base: string, name: string) =>
   operatingSystems.filter((system) => system.name === name).map((system) => systemView(base, system))
 
 export function getOperatingSystem(context: Anyone, name: string) {

@@ -12,7 +12,7 @@ export async function instancesAround(
   reads: Reads,
   accountId: string,
   instances: readonly Instance[],
-): Promise<(instance: Instance) => Omit<InstanceAround, 'groupNames'>> {
+): Promise<(instance: Instance) => Omit<InstanceAround, 'groupNames' | 'images'>> {
   const ids = instances.map(({ id }) => id)
   const attachments = await attachmentsOfInstances(reads, ids)
   const networks = await referredRecords(

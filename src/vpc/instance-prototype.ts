@@ -7,10 +7,11 @@ import { dataVolumesPerInstanceMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import { planVolumeAttachment, within } from './attached-volume.ts'
 import type { PlannedAttachment } from './attached-volume.ts'
+import { planBootImage } from './boot-image.ts'
+import type { BootImage } from './boot-image.ts'
 import { collections, referred } from './collections.ts'
 import { groupForNew } from './groups.ts'
 import { idOf, nameOf } from './identity.ts'
-import { stockImageOf } from './images.ts'
 import { defaultSettings } from './instance.ts'
 import type { InstanceSettings } from './instance.ts'
 import { planAttachment, planInterface } from './instance-interfaces.ts'
@@ -51,7 +52,7 @@ export async function planInstance(parts: VpcParts, context: Context, body: Body
   const name = body.name === undefined ? null : checkName(body.name)
   const zone = checkZone(parts.region, nameOf(body.zone, 'zone'))
   const profile = body.profile === undefined ? defaultProfile : checkProfile(nameOf(body.profile, 'profile'))
-  const imageId = body.image === undefined ? null : stockImageOf(body.image)
+  const named = body.image === undefined ? null : await planBootImage(parts, context, body.image)
   const group = await groupForNew(parts.resources, 'instance', accountId, body.resource_group?.id ?? null)
   const place = newTarget('instance', { accountId, region: parts.region, resourceGroupId: group.id })
   const grant = await parts.iam.authorize(context.caller, 'is.instance.instance.create', place)
@@ -64,10 +65,14 @@ export async function planInstance(parts: VpcParts, context: Context, body: Body
     zone,
     profile,
     vpcId: await planVpc(parts, context, body, interfaces),
-    imageId,
+    imageId: named?.imageId ?? null,
     settings: { ...settingsFrom(body, defaultSettings, profile), keyIds },
     interfaces,
-    attachments: await planVolumes(parts, context, body, { zone, resourceGroupId: group.id }),
+    attachments: await planVolumes(parts, context, body, {
+      zone,
+      resourceGroupId: group.id,
+      image: named?.boot ?? null,
+    }),
   }
 }
 
@@ -188,7 +193,7 @@ async function planVolumes(
   parts: VpcParts,
   context: Context,
   body: Body,
-  at: { readonly zone: string; readonly resourceGroupId: string },
+  { image, ...at }: { readonly zone: string; readonly resourceGroupId: string; readonly image: BootImage | null },
 ): Promise<readonly PlannedAttachment[]> {
   const boot = bootBody(body)
   const data = body.volume_attachments ?? []
@@ -199,7 +204,7 @@ async function planVolumes(
   const planned: PlannedAttachment[] = []
   if (boot) {
     const field = 'boot_volume_attachment'
-    planned.push(await planVolumeAttachment(parts, context, boot, { ...at, field, type: 'boot' }))
+    planned.push(await planVolumeAttachment(parts, context, boot, { ...at, image, field, type: 'boot' }))
   }
   for (const [i, one] of data.entries()) {
     const field = `volume_attachments.${i}`

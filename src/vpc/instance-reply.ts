@@ -3,7 +3,7 @@
 
 import { rfc3339 } from '#base/clock.ts'
 import { groupReference } from './groups.ts'
-import { imageReference } from './images.ts'
+import { referenceToImage } from './image-reply.ts'
 import type { Attachment, AttachmentView, Instance } from './instance.ts'
 import { bandwidthOf, defaultVolumeShare, instanceProfileReference, profileOf } from './instance-profiles.ts'
 import { lifecycleOf, startReasons } from './instance-state.ts'
@@ -11,6 +11,7 @@ import { networkAttachmentReference, nicReference, vpcReference } from './networ
 import type { InterfaceEnds } from './network-reply.ts'
 import type { Recorded } from './record.ts'
 import { zoneReference } from './regions.ts'
+import type { NamedImage } from './tables-images.ts'
 import { statusOf } from './volume-state.ts'
 import type { StatusReason } from './volume-state.ts'
 
@@ -70,6 +71,8 @@ export interface ShownInterface {
 }
 
 export interface InstanceAround {
+  /** The account's own of those that instances were made of. */
+  readonly images: ReadonlyMap<string, NamedImage>
   readonly groupNames: ReadonlyMap<string, string>
   readonly attachments: readonly AttachmentView[]
   readonly network: Recorded<'vpc'> | undefined
@@ -94,7 +97,7 @@ export function instanceView(base: string, instance: Instance, around: InstanceA
   const total = bandwidthOf(profile)
   const ofVolumes = settings.totalVolumeBandwidthMbps ?? total / defaultVolumeShare
   const boot = attachments.find(({ type }) => type === 'boot')
-  const image = instance.imageId && imageReference(base, instance.region, instance.imageId)
+  const image = referenceToImage(base, instance.region, instance.imageId, around.images)
   return {
     availability: { class: 'standard' as const },
     availability_policy: { ...settings.availabilityPolicy },

@@ -28,6 +28,7 @@ import { finishInstance } from './reconcile-exports.ts'
 import { proceedInstance } from './reconcile-instances.ts'
 import { keyReference } from './ssh-keys.ts'
 import { readAttachments, requestDetach } from './tables-attachments.ts'
+import { imageNames } from './tables-images.ts'
 import {
   beginAction,
   countListedInstances,
@@ -51,7 +52,12 @@ export function makeInstances(parts: VpcParts) {
   async function views(context: Context, instances: readonly Instance[]) {
     const names = await groupNames(parts.resources, instances)
     const around = await instancesAround(reads, context.caller.accountId, instances)
-    return instances.map((one) => instanceView(context.baseUrl, one, { ...around(one), groupNames: names }))
+    const images = await imageNames(
+      reads,
+      context.caller.accountId,
+      instances.flatMap(({ imageId }) => imageId ?? []),
+    )
+    return instances.map((one) => instanceView(context.baseUrl, one, { ...around(one), groupNames: names, images }))
   }
 
   async function answer(context: Context, instance: Instance) {

@@ -1,8 +1,8 @@
-// Images, operating systems and instance profiles on the wire. Source: VPC API, "Image", "OperatingSystem",
+// Operating systems and instance profiles on the wire. Source: VPC API, "OperatingSystem",
 // "InstanceProfile".
 
 import { Type } from 'typebox'
-import { groupReference, pageReply, paged, reason, text, when } from './schemas.ts'
+import { pageReply } from './schemas.ts'
 
 export const operatingSystemReply = Type.Object({
   allow_user_image_creation: Type.Boolean(),
@@ -17,33 +17,6 @@ export const operatingSystemReply = Type.Object({
   version: Type.String(),
 })
 export const operatingSystemCollection = pageReply({ operating_systems: Type.Array(operatingSystemReply) })
-
-export const imageQuery = Type.Object({
-  ...paged,
-  name: Type.Optional(text),
-  status: Type.Optional(text),
-  visibility: Type.Optional(Type.Enum(['private', 'public'])),
-})
-
-export const imageReply = Type.Object({
-  catalog_offering: Type.Object({ managed: Type.Boolean() }),
-  created_at: when,
-  crn: Type.String(),
-  encryption: Type.Enum(['none', 'user_managed']),
-  file: Type.Object({}),
-  href: Type.String(),
-  id: Type.String(),
-  minimum_provisioned_size: Type.Integer(),
-  name: Type.String(),
-  operating_system: operatingSystemReply,
-  resource_group: groupReference,
-  resource_type: Type.Literal('image'),
-  status: Type.String(),
-  status_reasons: Type.Array(reason),
-  user_data_format: Type.String(),
-  visibility: Type.Enum(['private', 'public']),
-})
-export const imageCollection = pageReply({ images: Type.Array(imageReply) })
 
 /** A value of a profile: fixed, a range, or one of a list. */
 const profileValue = Type.Object({

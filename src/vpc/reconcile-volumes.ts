@@ -10,7 +10,7 @@ import { isServed } from './instance-state.ts'
 import { overdueBefore } from './parts.ts'
 import type { VpcParts } from './parts.ts'
 import { withdrawIfEnded } from './reconcile-exports.ts'
-import { copyImage, percentCopied, sourceFor } from './restore.ts'
+import { copyImage, hasSource, percentCopied, sourceFor } from './restore.ts'
 import { attachmentsOf } from './tables-attachments.ts'
 import { busyVolumes } from './tables-snapshots.ts'
 import {
@@ -42,7 +42,7 @@ async function proceed(parts: VpcParts, copies: Copies, volume: Volume): Promise
   if (volume.phase === 'deleting' || volume.phase === 'abandoned') return await remove(parts, copies, volume)
   if (statusOf(volume) === 'unusable') return await endIfKeyIsDeleted(parts, volume)
   if (volume.phase !== 'keyed') await settleUpdate(parts, volume)
-  else if (volume.source === null) await make(parts, volume, () => parts.disk.createVolume(volumeSpec(volume)))
+  else if (!hasSource(volume)) await make(parts, volume, () => parts.disk.createVolume(volumeSpec(volume)))
   else await restore(parts, copies, volume)
 }
 

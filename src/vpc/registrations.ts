@@ -4,10 +4,9 @@
 import { parseCrn } from '#base/crn.ts'
 import type { Crn } from '#base/crn.ts'
 import { vpcSweepPage } from '#base/limits.ts'
-import { keyedTables } from './follow-keys.ts'
 import type { VpcParts } from './parts.ts'
 import { zonesOf } from './regions.ts'
-import { existingCrns } from './tables-keyed.ts'
+import { existingCrns, keyedTables } from './tables-keyed.ts'
 import type { KeyedTable } from './tables-keyed.ts'
 import { blockStorageOf } from './volume.ts'
 
@@ -54,6 +53,8 @@ const ownerOf = {
     crn?.serviceName === 'is' && crn.resourceType === 'volume' && zonesOf(region).includes(crn.location)
       ? crn.accountId
       : null,
+  vpc_image: (crn: Crn | null, region: string) =>
+    crn?.serviceName === 'is' && crn.resourceType === 'image' && crn.location === region ? crn.accountId : null,
   vpc_snapshot: (crn: Crn | null, region: string) =>
     crn?.serviceName === 'is' && crn.resourceType === 'snapshot' && crn.location === region ? crn.accountId : null,
 } as const satisfies Record<KeyedTable, (crn: Crn | null, region: string) => string | null>

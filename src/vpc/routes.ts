@@ -5,7 +5,7 @@ import type { networkContract } from './contract-network.ts'
 import type { snapshotContract } from './contract-snapshots.ts'
 import { notYetContract } from './contract-not-yet.ts'
 import type { connectionContract, vpcContract } from './contract.ts'
-import { getImage, getOperatingSystem, listImages, listOperatingSystems } from './images.ts'
+import { getOperatingSystem, listOperatingSystems } from './images.ts'
 import { getInstanceProfile, listInstanceProfiles } from './instance-profiles.ts'
 import { getProfile, listProfiles } from './profiles.ts'
 import type { Vpc } from './vpc.ts'
@@ -85,7 +85,7 @@ const snapshotRoutes = ({ snapshots, consistencyGroups }: Vpc): Routes<typeof sn
 })
 
 export const vpcRoutes = (vpc: Vpc): Routes<typeof vpcContract, Context, Anyone> => {
-  const { regions, volumes, instances, attachments } = vpc
+  const { regions, volumes, images, instances, attachments } = vpc
   return {
     ...networkRoutes(vpc),
     ...snapshotRoutes(vpc),
@@ -103,8 +103,13 @@ export const vpcRoutes = (vpc: Vpc): Routes<typeof vpcContract, Context, Anyone>
     listVolumeInstanceProfiles: (context, { path, query }) => volumes.listInstanceProfiles(context, path.id, query),
     listInstanceProfiles: async (context, { query }) => listInstanceProfiles(context, query),
     getInstanceProfile: async (context, { path }) => getInstanceProfile(context, path.name),
-    listImages: async (context, { query }) => listImages(vpc.region, context, query),
-    getImage: async (context, { path }) => getImage(vpc.region, context, path.id),
+    listImages: (context, { query }) => images.list(context, query),
+    createImage: (context, { body }) => images.create(context, body),
+    getImage: (context, { path }) => images.get(context, path.id),
+    updateImage: (context, { path, body }) => images.update(context, path.id, body),
+    deleteImage: (context, { path }) => images.remove(context, path.id),
+    deprecateImage: (context, { path }) => images.deprecate(context, path.id),
+    obsoleteImage: (context, { path }) => images.obsolete(context, path.id),
     listOperatingSystems: async (context, { query }) => listOperatingSystems(context, query),
     getOperatingSystem: async (context, { path }) => getOperatingSystem(context, path.name),
     listInstances: (context, { query }) => instances.list(context, query),

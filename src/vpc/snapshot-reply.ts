@@ -3,11 +3,12 @@
 import { rfc3339 } from '#base/clock.ts'
 import type { VolumeId } from '#base/id.ts'
 import { groupReference } from './groups.ts'
-import { imageReference } from './images.ts'
+import { referenceToImage } from './image-reply.ts'
 import { deletedReference, encryptionOf, groupHref, snapshotReference, volumeHref } from './references.ts'
 import { zoneReference } from './regions.ts'
 import type { Snapshot, SnapshotGroup } from './snapshot.ts'
 import { groupStateOf, snapshotStateOf } from './snapshot-state.ts'
+import type { NamedImage } from './tables-images.ts'
 import type { Clone } from './tables-snapshot-groups.ts'
 import { bytesPerGb } from './volume.ts'
 
@@ -16,6 +17,8 @@ export interface SnapshotSurroundings {
   readonly groupNames: ReadonlyMap<string, string>
   /** What its volume is called now; undefined where it has gone. */
   readonly volumeNames: ReadonlyMap<VolumeId, string>
+  /** The account's own of those that their volumes were made of. */
+  readonly images: ReadonlyMap<string, NamedImage>
   readonly clones: readonly Clone[]
   readonly group: SnapshotGroup | undefined
   /** While it is being taken: how much of it is there. */
@@ -28,7 +31,7 @@ export const snapshotEtag = ({ id, revision }: Pick<Snapshot | SnapshotGroup, 'i
 
 export function snapshotView(base: string, snapshot: Snapshot, around: SnapshotSurroundings) {
   const state = snapshotStateOf(snapshot)
-  const image = snapshot.imageId === null ? undefined : imageReference(base, snapshot.region, snapshot.imageId)
+  const image = referenceToImage(base, snapshot.region, snapshot.imageId, around.images)
   return {
     ...snapshotReference(base, snapshot),
     ...(snapshot.allowedUse && { allowed_use: { ...snapshot.allowedUse } }),

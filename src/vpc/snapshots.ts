@@ -29,6 +29,7 @@ import { clonesOf, deleteClone, groupsOf, insertClone } from './tables-snapshot-
 import type { Clone } from './tables-snapshot-groups.ts'
 import type { Selection, Within } from './tables-pages.ts'
 import { countListedSnapshots, pageOfSnapshots } from './tables-snapshot-lists.ts'
+import { imageNames } from './tables-images.ts'
 import {
   isSnapshotNameTaken,
   locateOfVolume,
@@ -58,11 +59,17 @@ export function makeSnapshots(parts: VpcParts) {
       context.caller.accountId,
       snapshots.map(({ sourceVolume }) => sourceVolume.id),
     )
+    const images = await imageNames(
+      reads,
+      context.caller.accountId,
+      snapshots.flatMap(({ imageId }) => imageId ?? []),
+    )
     return await Promise.all(
       snapshots.map(async (snapshot) =>
         snapshotView(context.baseUrl, snapshot, {
           groupNames: names,
           volumeNames: sources,
+          images,
           clones: clones.filter(({ snapshotId }) => snapshotId === snapshot.id),
           group: snapshot.groupId === null ? undefined : groups.get(snapshot.groupId),
           percent: snapshot.phase === 'keyed' ? await percentCopied(parts, snapshot.id) : null,

@@ -48,7 +48,7 @@ function namesOf(leave: Leave, kind: Kind): { readonly accountId: string; readon
 }
 
 /** Tables whose rows have an account, a region, and a name that is unique within them. */
-type NamedTable = 'vpc_volume' | 'vpc_instance' | 'vpc_snapshot' | 'vpc_snapshot_group'
+type NamedTable = 'vpc_volume' | 'vpc_instance' | 'vpc_snapshot' | 'vpc_snapshot_group' | 'vpc_image'
 /** Those whose rows are counted as they come and go. */
 type CountedTable = 'vpc_volume' | 'vpc_instance'
 

@@ -1,10 +1,11 @@
-// SQL that volumes and snapshots share: both are images under a data key, in a phase, and follow what becomes of their root
+// SQL that volumes, snapshots and custom images share: all are images under a data key, in a phase, and follow what becomes of their root
 // key. Across accounts, for background work; see tables-work.ts.
 
-import type { SnapshotId, VolumeId } from '#base/id.ts'
+import type { ImageId, SnapshotId, VolumeId } from '#base/id.ts'
 import type { KeyStanding, WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VolumePhase } from '#store/schema/vpc.ts'
+import type { ImageRow } from './tables-images.ts'
 import type { SnapshotRow } from './tables-snapshots.ts'
 import type { VolumeRow } from './tables-volumes.ts'
 import { hiddenPhases, keyStandings } from './volume-state.ts'
@@ -13,11 +14,14 @@ import type { StatusReason } from './volume-state.ts'
 interface Rows {
   readonly vpc_volume: VolumeRow
   readonly vpc_snapshot: SnapshotRow
+  readonly vpc_image: ImageRow
 }
 
 export type KeyedTable = keyof Rows
 
-/** The columns that are named below are the same in both tables; the compiler takes either for one of them. */
+export const keyedTables: readonly KeyedTable[] = ['vpc_volume', 'vpc_snapshot', 'vpc_image']
+
+/** The columns that are named below are the same in all tables; the compiler takes each for one of them. */
 export const like = (table: KeyedTable) => table as 'vpc_volume'
 
 /** The row as it is now, or null when it was in another phase. */
@@ -124,7 +128,7 @@ export async function noteStanding(
 }
 
 export interface HeldDataKey {
-  readonly id: VolumeId | SnapshotId
+  readonly id: VolumeId | SnapshotId | ImageId
   readonly accountId: string
   readonly crn: string
   readonly keyCrn: string

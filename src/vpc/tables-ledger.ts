@@ -1,19 +1,20 @@
-// SQL of what volumes and snapshots have to do with keys, across accounts, and of its history. No grant: nothing of it
+// SQL of what volumes, snapshots and custom images have to do with keys, across accounts, and of its history. No grant: nothing of it
 // reaches a tenant but through the ledger, which asks.
 
 import type { Revocation } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VolumePhase } from '#store/schema/vpc.ts'
 import type { KeyOfResources, ProvableResource, ResourceFacts } from './port.ts'
+import { imageStateOf } from './image-state.ts'
 import { shownStatus } from './run-on.ts'
 import type { Attached } from './run-on.ts'
 import { snapshotStateOf } from './snapshot-state.ts'
-import { like } from './tables-keyed.ts'
+import { keyedTables, like } from './tables-keyed.ts'
 import type { KeyedTable } from './tables-keyed.ts'
 import { hiddenPhases } from './volume-state.ts'
 import type { VolumeTruth } from './volume-state.ts'
 
-/** What of a volume or snapshot is shown to who owns its key. */
+/** What of them is shown to who owns its key. */
 export interface KeyedNow extends VolumeTruth {
   readonly resourceCrn: string
   readonly accountId: string
@@ -23,17 +24,22 @@ export interface KeyedNow extends VolumeTruth {
   statusOf(truth: VolumeTruth): string
 }
 
-export async function keyedByCrn(
+type StatusIn = (truth: VolumeTruth, setting: { readonly revocation: Revocation }, attachment: Attached) => string
+
+const statusIn: Readonly<Record<KeyedTable, StatusIn>> = {
+  vpc_volume: (truth, setting, attachment) => shownStatus(setting, truth, attachment),
+  vpc_snapshot: snapshotStateOf,
+  vpc_image: imageStateOf,
+}
+
+const inAll = async <Row>(read: (table: KeyedTable) => Promise<readonly Row[]>): Promise<readonly Row[]> =>
+  (await Promise.all(keyedTables.map(read))).flat()
+
+export const keyedByCrn = (
   reads: Reads,
   crns: readonly string[],
   revocation: Revocation,
-): Promise<readonly KeyedNow[]> {
-  const found = await Promise.all([
-    inTable(reads, 'vpc_volume', crns, revocation),
-    inTable(reads, 'vpc_snapshot', crns, revocation),
-  ])
-  return found.flat()
-}
+): Promise<readonly KeyedNow[]> => inAll((table) => inTable(reads, table, crns, revocation))
 
 async function inTable(
   reads: Reads,
@@ -59,12 +65,11 @@ async function inTable(
     isAttached: attachments.has(row.id),
     phase: row.phase,
     keyStanding: row.key_standing,
-    statusOf: (truth) =>
-      table === 'vpc_snapshot' ? snapshotStateOf(truth) : shownStatus({ revocation }, truth, attachments.get(row.id)),
+    statusOf: (truth) => statusIn[table](truth, { revocation }, attachments.get(row.id)),
   }))
 }
 
-/** Ids of both kinds are unique together; a snapshot is attached to nothing. */
+/** Ids of all kinds are unique together; only volumes are attached. */
 async function attachmentsAmong(reads: Reads, ids: readonly string[]): Promise<ReadonlyMap<string, Attached>> {
   if (ids.length === 0) return new Map()
   const rows = await reads
@@ -114,7 +119,7 @@ export async function factsAt(reads: Reads, crns: readonly string[], at: number)
 type Of = { readonly accountId: string } | { readonly keyCrn: string }
 
 export async function keysOf(reads: Reads, of: Of): Promise<readonly KeyOfResources[]> {
-  const rows = [...(await keyRows(reads, 'vpc_volume', of)), ...(await keyRows(reads, 'vpc_snapshot', of))]
+  const rows = await inAll((table) => keyRows(reads, table, of))
   const groups = Map.groupBy(rows, (row) => `${row.key_crn} ${row.account_id}`)
   return [...groups.values()].flatMap((own) => {
     const [first] = own
@@ -146,13 +151,10 @@ interface PageOfResources {
   readonly limit: number
 }
 
-/** Volumes and snapshots in one order: a page of each holds the page of both. */
+/** All kinds in one order: a page of each holds the page of all. */
 export async function provableResources(reads: Reads, wanted: PageOfResources): Promise<readonly ProvableResource[]> {
-  const rows = await Promise.all([provableIn(reads, 'vpc_volume', wanted), provableIn(reads, 'vpc_snapshot', wanted)])
-  return rows
-    .flat()
-    .toSorted((a, b) => (a.volumeId < b.volumeId ? -1 : 1))
-    .slice(0, wanted.limit)
+  const rows = await inAll((table) => provableIn(reads, table, wanted))
+  return rows.toSorted((a, b) => (a.volumeId < b.volumeId ? -1 : 1)).slice(0, wanted.limit)
 }
 
 async function provableIn(

@@ -168,7 +168,7 @@ export async function countOfVolume(tx: Tx, volumeId: VolumeId): Promise<number>
   return Number(row?.count ?? 0)
 }
 
-/** Those of the volumes of which a snapshot is being taken: what VPC calls busy. One that waits for its key holds nobody up. */
+/** Those of the volumes of which a snapshot or an image is being made: what VPC calls busy. One that waits for its key holds nobody up. */
 export async function busyVolumes(reads: Reads, ids: readonly VolumeId[]): Promise<ReadonlySet<VolumeId>> {
   if (ids.length === 0) return new Set()
   const rows = await reads
@@ -178,7 +178,14 @@ export async function busyVolumes(reads: Reads, ids: readonly VolumeId[]): Promi
     .where('phase', 'in', ['requested', 'keyed'])
     .where('key_standing', 'in', servingStandings)
     .execute()
-  return new Set(rows.map((row) => row.source_volume_id))
+  const imaged = await reads
+    .selectFrom('vpc_image')
+    .select('source_volume_id')
+    .where('source_volume_id', 'in', ids)
+    .where('phase', 'in', ['requested', 'keyed'])
+    .where('key_standing', 'in', servingStandings)
+    .execute()
+  return new Set([...rows, ...imaged].flatMap((row) => row.source_volume_id ?? []))
 }
 
 /** False when the name is taken: the unique index decides. */

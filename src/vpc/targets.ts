@@ -17,6 +17,7 @@ export type Kind =
   | 'vpc'
   | 'subnet'
   | 'snapshot'
+  | 'image'
   | 'snapshot-consistency-group'
   | 'security-group'
   | 'virtual-network-interface'

@@ -5,7 +5,7 @@
 //   2. a row holds the name, hidden: phase `requested`
 //   3. the key manager wraps a data key and registers the volume on the root key, in one step of its own
 //   4. the row keeps the wrapped key, readers see the volume: phase `keyed`, status pending; the request is answered
-//   5. a disk formats the image, or copies it from the snapshot's, in the background
+//   5. a disk formats the image, or copies it from a snapshot's or a custom image's, in the background
 //   6. phase `formatted`, status available
 //
 // No registration outlives its row: the row comes before and goes after.
@@ -17,6 +17,7 @@ import { volumesPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Tx } from '#store/database.ts'
+import { claimImage } from './boot-image.ts'
 import { groupForNew } from './groups.ts'
 import { makeVolumeId, vpcCrn } from './ids.ts'
 import { makeName, nameDrawsMax } from './names.ts'
@@ -151,6 +152,7 @@ function insert(
     if (volume.madeFor !== null && !(await takesVolumes(tx, volume.madeFor))) throw givenUp()
     if (!(await insertVolume(tx, grant, volume))) return false
     if (plan.wanted.source) await claimSource(parts, tx, plan.wanted.source, volume)
+    if (plan.wanted.image) await claimImage(tx, plan.wanted.image, parts.clock)
     const initiatorId = context.caller.iamId
     await parts.outbox.append(tx, { type: 'vpc.volume.requested', accountId, initiatorId, volumeCrn, keyCrn })
     return true

@@ -1,4 +1,4 @@
-// How each volume and snapshot was at any time, as far as whoever owns its key may ask: written in the transaction of the change, when
+// How each volume, snapshot and image was at any time, as far as whoever owns its key may ask: written in the transaction of the change, when
 // the change is told. Every change has its event, so nothing has to remember to write it.
 
 import type { Clock } from '#base/clock.ts'
@@ -12,5 +12,6 @@ export const withHistory = (outbox: Outbox, clock: Clock, revocation: Revocation
     await outbox.append(tx, event)
     if ('volumeCrn' in event) await writeHistory(tx, event.volumeCrn, revocation, clock.now())
     if ('snapshotCrn' in event) await writeHistory(tx, event.snapshotCrn, revocation, clock.now())
+    if ('imageCrn' in event) await writeHistory(tx, event.imageCrn, revocation, clock.now())
   },
 })

@@ -4,6 +4,7 @@
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
 import { userTagLengthMax, userTagsMax } from '#base/limits.ts'
+import type { BootImage } from './boot-image.ts'
 import { nameOf } from './identity.ts'
 import { checkName } from './names.ts'
 import { checkZone } from './regions.ts'
@@ -29,6 +30,8 @@ export interface NewVolume {
   readonly allowedUse: AllowedUse | null
   /** The snapshot that it is made of; null for a blank one. */
   readonly source: RestoreSource | null
+  /** The custom image that it is made of, as the boot volume of a machine. */
+  readonly image: BootImage | null
   readonly resourceGroupId: string | null
 }
 
@@ -37,28 +40,38 @@ export function parseVolumePrototype(
   region: string,
   source: RestoreSource | null,
 ): NewVolume {
-  return parseVolume(body, checkZone(region, nameOf(body.zone, 'zone')), { isBoot: false, source })
+  return parseVolume(body, checkZone(region, nameOf(body.zone, 'zone')), { isBoot: false, source, image: null })
 }
 
 /** VPC API, "InstancePrototype": a boot volume may leave its capacity to its image. */
 const bootCapacityGb = 100
 
+/** What a volume is for, and what it is made of. */
+export interface VolumeSource {
+  readonly isBoot: boolean
+  readonly source: RestoreSource | null
+  readonly image: BootImage | null
+}
+
 /** The body without its zone, as the prototypes of instances and attachments hold it, and what its snapshot says of it. */
 export function parseVolume(
   body: Static<typeof volumeFields>,
   zone: string,
-  { isBoot, source }: { readonly isBoot: boolean; readonly source: RestoreSource | null },
+  { isBoot, source, image }: VolumeSource,
 ): NewVolume {
   const profile = parseProfile(nameOf(body.profile, 'profile'))
   const snapshot = source?.snapshot ?? null
   if (snapshot) checkGeneration(profile, snapshot)
   if (isBoot && snapshot && snapshot.imageId === null) throw notBootable(snapshot)
-  const capacityGb = body.capacity ?? snapshot?.capacityGb ?? (isBoot ? bootCapacityGb : undefined)
+  const ofImage = image?.image.capacityGb ?? undefined
+  const capacityGb = body.capacity ?? snapshot?.capacityGb ?? ofImage ?? (isBoot ? bootCapacityGb : undefined)
   if (capacityGb === undefined) {
     const message = 'capacity is required, or a source_snapshot that says it'
     throw new Fault('invalid', message, { reason: 'volume_capacity_missing', target: field('capacity') })
   }
-  if (snapshot && capacityGb < snapshot.capacityGb) throw tooSmall(capacityGb, snapshot)
+  if (snapshot && capacityGb < snapshot.capacityGb)
+    throw tooSmall(capacityGb, `snapshot ${snapshot.id}`, snapshot.capacityGb)
+  if (ofImage !== undefined && capacityGb < ofImage) throw tooSmall(capacityGb, `image ${image?.image.id}`, ofImage)
   const named = body.encryption_key ? checkKeyCrn(body.encryption_key.crn) : null
   const performance = performanceOf(profile, { capacityGb, iops: body.iops, bandwidthMbps: body.bandwidth, isBoot })
   return {
@@ -68,9 +81,10 @@ export function parseVolume(
     capacityGb,
     ...performance,
     userTags: parseUserTags(body.user_tags ?? []),
-    keyCrn: snapshot ? restoredKey(snapshot, named) : named,
+    keyCrn: snapshot ? restoredKey(snapshot, named) : (named ?? keyOfImage(image)),
     allowedUse: isBoot || snapshot?.imageId ? parseAllowedUse(body.allowed_use) : refuseAllowedUse(body.allowed_use),
     source,
+    image,
     resourceGroupId: body.resource_group?.id ?? null,
   }
 }
@@ -86,6 +100,10 @@ function restoredKey(snapshot: Snapshot, named: string | null): string | null {
   throw new Fault('invalid', message, { reason: 'bad_field', target: field('encryption_key') })
 }
 
+/** VPC docs, "Encrypted custom images": their boot volumes lie under their key where no other is named. */
+const keyOfImage = (boot: BootImage | null): string | null =>
+  boot && !boot.image.isProviderManaged ? boot.image.keyCrn : null
+
 function checkGeneration(profile: VolumeProfile, { storageGeneration }: Snapshot): void {
   if (profile.storageGeneration === storageGeneration) return
   const message = `profile ${profile.name} is not of the snapshot's storage generation, ${storageGeneration}`
@@ -98,8 +116,8 @@ const notBootable = ({ id }: Snapshot): Fault =>
     target: field('source_snapshot'),
   })
 
-const tooSmall = (capacityGb: number, { id, capacityGb: min }: Snapshot): Fault =>
-  new Fault('invalid', `capacity of a volume from snapshot ${id} is at least ${min} GB, not ${capacityGb}`, {
+const tooSmall = (capacityGb: number, of: string, min: number): Fault =>
+  new Fault('invalid', `capacity of a volume from ${of} is at least ${min} GB, not ${capacityGb}`, {
     reason: 'volume_profile_capacity_iops_invalid',
     target: field('capacity'),
   })

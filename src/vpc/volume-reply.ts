@@ -5,8 +5,10 @@ import { parseCrn } from '#base/crn.ts'
 import { groupReference } from './groups.ts'
 import type { AttachmentView } from './instance.ts'
 import { attachmentHref, deviceOf, instanceReference } from './instance-reply.ts'
+import { imageReferenceOf } from './image-reply.ts'
 import { deletedReference, encryptionOf, snapshotReference, volumeHref } from './references.ts'
 import { zoneReference } from './regions.ts'
+import type { NamedImage } from './tables-images.ts'
 import type { SourceSnapshot, Volume } from './volume.ts'
 import { findProfile } from './volume-profiles.ts'
 import { attachmentStateOf, healthOf, keyReason } from './volume-state.ts'
@@ -16,7 +18,9 @@ import type { VolumeStatus } from './volume-state.ts'
 export interface Surroundings {
   readonly groupNames: ReadonlyMap<string, string>
   readonly attachment: AttachmentView | undefined
-  /** Whether a snapshot of it is being taken. */
+  /** The image that it was made of, where that is the account's own and is still there. */
+  readonly image: NamedImage | undefined
+  /** Whether a snapshot or an image of it is being made. */
   readonly isBusy: boolean
   /** What its snapshot is called now; undefined where that has gone, or is another account's. */
   readonly sourceName: string | undefined
@@ -57,6 +61,7 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
     profile: profileReference(base, volume.profile),
     resource_group: groupReference(base, volume.resourceGroupId, around.groupNames),
     resource_type: 'volume' as const,
+    ...(around.image && { source_image: imageReferenceOf(base, around.image) }),
     ...(volume.source && { source_snapshot: sourceReference(base, volume, volume.source, around.sourceName) }),
     status,
     status_reasons: statusReasons(volume, status),

@@ -93,6 +93,14 @@ const snapshotReference = Type.Object({
   resource_type: Type.Literal('snapshot'),
 })
 
+const imageReference = Type.Object({
+  crn: Type.String(),
+  href: Type.String(),
+  id: Type.String(),
+  name: Type.String(),
+  resource_type: Type.Literal('image'),
+})
+
 export const volumeReply = Type.Object({
   active: Type.Boolean(),
   allowed_use: Type.Optional(allowedUseReply),
@@ -115,6 +123,7 @@ export const volumeReply = Type.Object({
   profile: reference,
   resource_group: groupReference,
   resource_type: Type.Literal('volume'),
+  source_image: Type.Optional(imageReference),
   source_snapshot: Type.Optional(snapshotReference),
   status: Type.Enum(['available', 'failed', 'pending', 'pending_deletion', 'unusable', 'updating']),
   status_reasons: Type.Array(reason),

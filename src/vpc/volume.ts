@@ -42,7 +42,7 @@ export interface Volume extends VolumeTruth {
   readonly waitingSince: number
   /** The instance that is being made together with it. */
   readonly madeFor: InstanceId | null
-  /** The stock image that its instance named, for a boot volume. */
+  /** The image that its instance named, for a boot volume: a stock image, or one of the account's own. */
   readonly imageId: string | null
   readonly allowedUse: AllowedUse | null
   /** What it was or is being restored from, as that was called then. It may be another account's. */

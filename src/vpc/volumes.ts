@@ -12,12 +12,13 @@ import { listPage } from './listing.ts'
 import { pageLinks } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
-import { percentCopied } from './restore.ts'
+import { hasSource, percentCopied } from './restore.ts'
 import { planSource } from './restore-source.ts'
 import { isVolumeBusy } from './snapshot-create.ts'
 import { busy as busyNow } from './snapshot-faults.ts'
 import { shownStatus } from './run-on.ts'
 import { attachmentsOf } from './tables-attachments.ts'
+import { imageNames } from './tables-images.ts'
 import { busyVolumes, snapshotNames } from './tables-snapshots.ts'
 import {
   countListedVolumes,
@@ -56,16 +57,22 @@ export function makeVolumes(parts: VpcParts) {
     )
     const sources = volumes.flatMap(({ source }) => source?.id ?? [])
     const sourceNames = await snapshotNames(reads, context.caller.accountId, sources)
+    const images = await imageNames(
+      reads,
+      context.caller.accountId,
+      volumes.flatMap(({ imageId }) => imageId ?? []),
+    )
     return await Promise.all(
       volumes.map(async (volume) => {
         const attachment = attachments.get(volume.id)
         return volumeView(context.baseUrl, volume, {
           groupNames: names,
           attachment,
+          image: images.get(volume.imageId ?? ''),
           status: shownStatus(parts, volume, attachment),
           isBusy: busy.has(volume.id),
           sourceName: volume.source ? sourceNames.get(volume.source.id) : undefined,
-          percent: volume.source && volume.phase === 'keyed' ? await percentCopied(parts, volume.id) : null,
+          percent: volume.phase === 'keyed' && hasSource(volume) ? await percentCopied(parts, volume.id) : null,
         })
       }),
     )

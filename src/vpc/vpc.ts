@@ -10,6 +10,8 @@ import { makeConsistencyGroups } from './consistency-groups.ts'
 import type { ConsistencyGroups } from './consistency-groups.ts'
 import { makeCopies } from './copies.ts'
 import type { Copies } from './copies.ts'
+import { makeCustomImages } from './custom-images.ts'
+import type { CustomImages } from './custom-images.ts'
 import { makeFacts } from './facts.ts'
 import { followKeys } from './follow-keys.ts'
 import { followNotices } from './follow-notices.ts'
@@ -19,6 +21,7 @@ import { makeNetworks } from './networks.ts'
 import type { Networks } from './networks.ts'
 import type { VpcParts } from './parts.ts'
 import type { VpcPort } from './port.ts'
+import { reconcileImages } from './reconcile-images.ts'
 import { reconcileExports } from './reconcile-exports.ts'
 import { reconcileSnapshots } from './reconcile-snapshots.ts'
 import { reconcileVolumes } from './reconcile-volumes.ts'
@@ -46,6 +49,7 @@ export interface Vpc {
   readonly volumes: Volumes
   readonly snapshots: Snapshots
   readonly consistencyGroups: ConsistencyGroups
+  readonly images: CustomImages
   readonly instances: Instances
   readonly attachments: Attachments
   readonly connections: Connections
@@ -66,6 +70,7 @@ export function makeVpc(given: VpcParts): Vpc {
   const parts = { ...given, outbox: withHistory(given.outbox, given.keyClock, given.revocation) }
   const copies = makeCopies(parts, async (more) => {
     await reconcileSnapshots(parts, more)
+    await reconcileImages(parts, more)
     await reconcileVolumes(parts, more)
   })
   return {
@@ -74,6 +79,7 @@ export function makeVpc(given: VpcParts): Vpc {
     volumes: makeVolumes(parts),
     snapshots: makeSnapshots(parts),
     consistencyGroups: makeConsistencyGroups(parts),
+    images: makeCustomImages(parts),
     instances: makeInstances(parts),
     attachments: makeAttachments(parts),
     connections: makeConnections(parts),
@@ -107,6 +113,12 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'vpc.snapshot.failed',
       'vpc.snapshot.abandoned',
       'vpc.snapshot.deletion-requested',
+      // And for the image that is being made of it; one that is made of an image waits for that one's key.
+      'vpc.image.became-available',
+      'vpc.image.became-unusable',
+      'vpc.image.failed',
+      'vpc.image.abandoned',
+      'vpc.image.deletion-requested',
     ],
     reconcile: () => reconcileVolumes(parts, copies),
   },
@@ -123,6 +135,17 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'vpc.snapshot-group.deletion-requested',
     ],
     reconcile: () => reconcileSnapshots(parts, copies),
+  },
+  {
+    name: 'vpc.images',
+    types: [
+      'vpc.image.created',
+      'vpc.image.abandoned',
+      'vpc.image.became-unusable',
+      'vpc.image.resumed',
+      'vpc.image.deletion-requested',
+    ],
+    reconcile: () => reconcileImages(parts, copies),
   },
   {
     name: 'vpc.exports',
@@ -159,6 +182,7 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'iam.account.enabled',
       'vpc.volume.created',
       'vpc.snapshot.created',
+      'vpc.image.created',
     ],
     reconcile: () => followKeys(parts),
   },
@@ -175,6 +199,7 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'iam.account.enabled',
       'vpc.volume.created',
       'vpc.snapshot.created',
+      'vpc.image.created',
     ],
     reconcile: () => followNotices(parts),
   },
@@ -185,6 +210,8 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'vpc.volume.deleted',
       'vpc.snapshot.refused',
       'vpc.snapshot.deleted',
+      'vpc.image.refused',
+      'vpc.image.deleted',
       'kms.key.sync-requested',
     ],
     reconcile: () => sweepRegistrations(parts),

@@ -7,6 +7,7 @@ import type { IamTables } from './iam.ts'
 import type { KmsTables } from './kms.ts'
 import type { LedgerTables } from './ledger.ts'
 import type { ResourceTables } from './resources.ts'
+import type { VpcImageTables } from './vpc-images.ts'
 import type { VpcSnapshotTables } from './vpc-snapshots.ts'
 import type { VpcTables } from './vpc.ts'
 
@@ -18,4 +19,5 @@ export type Schema = AuditTables &
   KmsTables &
   VpcTables &
   VpcSnapshotTables &
+  VpcImageTables &
   LedgerTables

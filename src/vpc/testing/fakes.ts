@@ -9,6 +9,7 @@ import { makeGrant } from '#iam/port.ts'
 import type { Caller, IamPort, ListingPort, Subject, Target } from '#iam/port.ts'
 import type { KeyStanding, KmsPort, PendingNotice } from '#kms/port.ts'
 import type { ResourcesPort } from '#resources/port.ts'
+import type { VpcParts } from '../parts.ts'
 
 export const accountA = 'a'.repeat(32)
 export const accountB = 'b'.repeat(32)
@@ -177,6 +178,7 @@ export class FakeDisk {
       this.images.set(image.volumeId, image)
       return { storedBytes: 0, capacityBytes: wanted.capacityBytes.min, sha256: null }
     },
+    describeImage: async (id) => (this.images.has(id) ? { storedBytes: 0, capacityBytes: 0 } : null),
     copyProgress: async () => null,
     addExport: async ({ attachmentId, volume }) => {
       this.exports.set(attachmentId, volume.volumeId)
@@ -204,4 +206,19 @@ export const fakeResources: ResourcesPort = {
     return { id: id ?? `default-${accountId.slice(0, 1)}`, accountId, name: id ?? 'Default' }
   },
   storageInstance: async () => null,
+}
+
+/** Every object is there, and may be read. */
+export const fakeCos: VpcParts['cos'] = {
+  readObject: async () => ({
+    sizeBytes: 4,
+    etag: 'etag',
+    contentType: 'application/octet-stream',
+    body: Object.assign(pieces(), { destroy: () => undefined }),
+  }),
+  writeObject: async ({ body }) => ({ sizeBytes: (await Array.fromAsync(body)).length, etag: 'etag' }),
+}
+
+async function* pieces(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('boot')
 }

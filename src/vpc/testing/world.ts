@@ -17,7 +17,7 @@ import { connectionContract, vpcContract } from '../contract.ts'
 import type { VpcParts } from '../parts.ts'
 import { connectionRoutes, notYetRoutes, vpcRoutes } from '../routes.ts'
 import { makeVpc } from '../vpc.ts'
-import { accountA, accountB, FakeDisk, FakeIam, FakeKms, fakeResources } from './fakes.ts'
+import { accountA, accountB, FakeDisk, FakeIam, FakeKms, fakeCos, fakeResources } from './fakes.ts'
 import { Faults, faulty, faultyDatabase } from './faults.ts'
 
 export const keyOfA = formatCrn({
@@ -56,9 +56,19 @@ export async function makeWorld() {
     kms: faulty(kms.port, ['createDataKey', 'providerKey', 'unregister', 'standings'], faults),
     disk: faulty(
       disk.port,
-      ['createVolume', 'deleteVolume', 'addExport', 'removeExport', 'connect', 'createSnapshot', 'createVolumeFrom'],
+      [
+        'createVolume',
+        'deleteVolume',
+        'addExport',
+        'removeExport',
+        'connect',
+        'createSnapshot',
+        'createVolumeFrom',
+        'importImage',
+      ],
       faults,
     ),
+    cos: fakeCos,
     resources: fakeResources,
     revocation: 'at-once',
     startedAt: 0,
