@@ -11,7 +11,8 @@ export async function assertWhole(world: World, about: string): Promise<void> {
   const columns = ['id', 'crn', 'phase', 'wrapped_data_key'] as const
   const snapshots = await reads.selectFrom('vpc_snapshot').select(columns).execute()
   const volumes = await reads.selectFrom('vpc_volume').select(columns).execute()
-  const images = [...volumes, ...snapshots]
+  const customs = await reads.selectFrom('vpc_image').select(columns).execute()
+  const images = [...volumes, ...snapshots, ...customs]
   const attachments = await reads.selectFrom('vpc_attachment').selectAll().execute()
   const instances = await reads.selectFrom('vpc_instance').select(['id', 'status']).execute()
   const running = new Set(instances.filter(({ status }) => status === 'running').map(({ id }) => id))
