@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from './harness/api.ts'
@@ -372,4 +372,21 @@ test('what cannot become an image is refused by its field, or fails with its rea
     const refused = await b.vpc(403, 'POST', '/images', imageBody('disk.raw'))
     assert.equal(refused.errors[0].code, 'cos_not_authorized')
   })
+})
+
+test('an import that a kill interrupts is made all the same, and leaves no plaintext behind', async (t) => {
+  const folder = tempFolder(t)
+  const first = await startServer(t, folder)
+  const storage = await makeBucket(first, first.a)
+  await putFile(storage, 'disk.raw', rawDisk())
+  await first.a.expect(201, 'POST', '/v1/policies', { body: imageAuthorization(first.a, first.b) })
+  const { id } = await first.b.vpc(201, 'POST', '/images', imageBody('disk.raw'))
+  await first.kill()
+  const { b } = await startServer(t, folder)
+  const image = await imageIs(b, id, 'available')
+  assert.deepEqual([image.minimum_provisioned_size, image.file.size], [10, 1])
+  const staging = join(folder, 'run', 'imports')
+  assert.deepEqual(existsSync(staging) ? readdirSync(staging) : [], [])
+  const { instance } = await bootFrom(b, id)
+  assert.equal(read(tlsUri(await connectionTo(b, instance), folder)), mark)
 })

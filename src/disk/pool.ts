@@ -95,7 +95,7 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
       staging.set(id, abortion)
       try {
         const limits = { bytesMax: wanted.fileBytesMax, signal: abortion.signal }
-        const { sha256 } = await stage(options.dataFolder, id, await read(), limits)
+        const { sha256 } = await stage(options.dataFolder, id, read, limits)
         abortion.signal.throwIfAborted()
         await of(id).importStaged(image, wanted)
         const made = await of(id).describeImage(id)

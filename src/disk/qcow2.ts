@@ -101,10 +101,15 @@ export async function openQcow2(file: StagedFile, start: Buffer): Promise<Import
     async read(target, offset) {
       let hasData = false
       for (let at = 0; at < target.length; at += clusterBytes) {
-        const entry = await tables.entry((offset + at) / clusterBytes)
-        if (entry === 0n) continue
+        const index = (offset + at) / clusterBytes
+        const absent = tables.absentFrom(index)
+        if (absent > 0) {
+          at += (absent - 1) * clusterBytes
+          continue
+        }
+        const entry = await tables.entry(index)
         const cluster = target.subarray(at, Math.min(at + clusterBytes, target.length))
-        hasData = (await readCluster(entry, cluster)) || hasData
+        if (entry !== 0n) hasData = (await readCluster(entry, cluster)) || hasData
       }
       return hasData
     },
@@ -125,6 +130,13 @@ class Tables {
     this.#header = header
     this.#l1 = l1
     this.#budget = new Budget(file.sizeBytes)
+  }
+
+  /** How many clusters from this one on have no table of theirs: up to where the next table begins. */
+  absentFrom(cluster: number): number {
+    const perTable = this.#header.clusterBytes / entryBytes
+    const offset = this.#l1.readBigUInt64BE(Math.floor(cluster / perTable) * entryBytes) & offsetMask
+    return offset === 0n ? perTable - (cluster % perTable) : 0
   }
 
   async entry(cluster: number): Promise<bigint> {

@@ -15,11 +15,11 @@ export interface Staged {
   readonly sha256: string
 }
 
-/** Writes the file; runs of zeros are left as holes. */
+/** Writes what is read; runs of zeros are left as holes. Reading begins when there is a file to write. */
 export async function stage(
   dataFolder: string,
   imageId: string,
-  body: AsyncIterable<Uint8Array>,
+  read: () => Promise<AsyncIterable<Uint8Array>>,
   limits: { readonly bytesMax: number; readonly signal: AbortSignal },
 ): Promise<Staged> {
   await mkdir(stagingFolder(dataFolder), { recursive: true, mode: folderMode })
@@ -29,7 +29,7 @@ export async function stage(
   const takeRoom = keepRoom(file.fd)
   const sha256 = createHash('sha256')
   let sizeBytes = 0
-  for await (const bytes of body) {
+  for await (const bytes of await read()) {
     limits.signal.throwIfAborted()
     if (sizeBytes + bytes.length > limits.bytesMax) {
       throw new Fault('too_large', `the file has more than ${limits.bytesMax} bytes`, { reason: 'cos_file_too_large' })

@@ -82,6 +82,26 @@ test('an image of a boot volume comes to be or does not', async () => {
   )
 })
 
+test('a machine does not start while an image of its boot volume is being made', async () => {
+  await using world = await makeWorld()
+  const id = await available(world)
+  const { body: instance } = await post(world, '/v1/instances', { zone, image: { id } })
+  await world.settle()
+  const act = (type: string) => post(world, `/v1/instances/${instance.id}/actions`, { type })
+  await act('stop')
+  await world.settle()
+  world.disk.refusal = new Fault('unavailable', 'busy')
+  const source = { id: instance.boot_volume_attachment.volume.id }
+  assert.equal((await post(world, '/v1/images', { source_volume: source })).status, 201)
+  const second = await post(world, '/v1/images', { source_volume: source })
+  assert.deepEqual([second.status, second.body.errors[0].target.name], [409, 'source_volume'])
+  const locked = await act('start')
+  assert.deepEqual([locked.status, locked.body.errors[0].code], [409, 'invalid_state'])
+  world.disk.refusal = null
+  await world.settle()
+  assert.equal((await act('start')).status, 201)
+})
+
 test('what a file is refused for is the reason that the image failed; what no disk does is not for ever', async () => {
   await using world = await makeWorld()
   world.disk.refusal = new Fault('unprocessable', 'torn', { reason: 'image_data_corrupted' })

@@ -28,7 +28,7 @@ import { finishInstance } from './reconcile-exports.ts'
 import { proceedInstance } from './reconcile-instances.ts'
 import { keyReference } from './ssh-keys.ts'
 import { readAttachments, requestDetach } from './tables-attachments.ts'
-import { imageNames } from './tables-images.ts'
+import { imageNames, volumesBecomingImages } from './tables-images.ts'
 import {
   beginAction,
   countListedInstances,
@@ -165,7 +165,10 @@ export function makeInstances(parts: VpcParts) {
         const before = await readInstance(tx, grant)
         if (!before) throw instanceNotFound(id)
         if (type === 'stop' && before.status === 'stopped') return null
-        const reason = type === 'stop' ? null : startReason(await readAttachments(tx, [grant]))
+        const attachments = type === 'stop' ? [] : await readAttachments(tx, [grant])
+        const reason = startReason(attachments)
+        const volumeIds = attachments.map(({ volume }) => volume.id)
+        if ((await volumesBecomingImages(tx, volumeIds)).length > 0) throw becomingImage(before)
         if (reason && before.status === 'stopped') throw new Fault('conflict', `${reason.message} (${reason.code})`)
         const after = await beginAction(tx, grant, type)
         if (!after) throw wrongStatus(pastOf[type], before)
@@ -246,6 +249,12 @@ function checkEtag(instance: Instance, ifMatch: string | undefined): void {
     target: { type: 'header', name: 'If-Match' },
   })
 }
+
+/** VPC API, `stopped_for_image_creation`. */
+const becomingImage = ({ id }: Instance): Fault =>
+  new Fault('conflict', `instance ${id} is stopped while an image of its boot volume is being made`, {
+    reason: 'invalid_state',
+  })
 
 const notStopped = ({ id, status }: Instance): Fault =>
   new Fault(

@@ -3,7 +3,7 @@
 
 import type { Selectable } from 'kysely'
 import { assert } from '#base/assert.ts'
-import type { ImageId } from '#base/id.ts'
+import type { ImageId, VolumeId } from '#base/id.ts'
 import type { Grant } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
@@ -219,6 +219,19 @@ export async function isImageBeingCopied(tx: Tx, id: ImageId): Promise<boolean> 
     .where('key_standing', 'in', servingStandings)
     .executeTakeFirst()
   return row !== undefined
+}
+
+/** Those of the volumes that an image is being made of: nobody may write them meanwhile. */
+export async function volumesBecomingImages(reads: Reads, ids: readonly VolumeId[]): Promise<readonly VolumeId[]> {
+  if (ids.length === 0) return []
+  const rows = await reads
+    .selectFrom('vpc_image')
+    .select('source_volume_id')
+    .where('source_volume_id', 'in', ids)
+    .where('phase', 'in', ['requested', 'keyed'])
+    .where('key_standing', 'in', servingStandings)
+    .execute()
+  return rows.flatMap((row) => row.source_volume_id ?? [])
 }
 
 /** Null when it is on its way out already. */

@@ -10,6 +10,7 @@ import type { Reads, Tx } from '#store/database.ts'
 import type { VpcSnapshotTables } from '#store/schema/vpc-snapshots.ts'
 import { snapshotIdText } from './ids.ts'
 import type { Snapshot } from './snapshot.ts'
+import { volumesBecomingImages } from './tables-images.ts'
 import { grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
 import type { Place } from './targets.ts'
@@ -178,14 +179,7 @@ export async function busyVolumes(reads: Reads, ids: readonly VolumeId[]): Promi
     .where('phase', 'in', ['requested', 'keyed'])
     .where('key_standing', 'in', servingStandings)
     .execute()
-  const imaged = await reads
-    .selectFrom('vpc_image')
-    .select('source_volume_id')
-    .where('source_volume_id', 'in', ids)
-    .where('phase', 'in', ['requested', 'keyed'])
-    .where('key_standing', 'in', servingStandings)
-    .execute()
-  return new Set([...rows, ...imaged].flatMap((row) => row.source_volume_id ?? []))
+  return new Set([...rows.map((row) => row.source_volume_id), ...(await volumesBecomingImages(reads, ids))])
 }
 
 /** False when the name is taken: the unique index decides. */
