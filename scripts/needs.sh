@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests and the tour drive the product with: real NBD and LUKS tools and a PKCS#11 token in software from
-# Debian, and the Key Protect SDK, which lives in a folder of its own because it needs an older SDK core. Does nothing where everything is there.
+# Installs what the tests and the tour drive the product with: real NBD and LUKS tools, a PKCS#11 token in software and a
+# browser from Debian, and the Key Protect SDK, which lives in a folder of its own because it needs an older SDK core. Does nothing where everything is there.
 #
 #   sh scripts/needs.sh nbd     an NBD client (libnbd), for the tour
 #   sh scripts/needs.sh test    all that the tests use
@@ -23,6 +23,8 @@ if [ "${1:-test}" = test ]; then
   need strace strace
   need mkfs.xfs xfsprogs
   need debugfs e2fsprogs
+  need chromium chromium
+  need /usr/share/fonts/truetype/dejavu fonts-dejavu-core
 fi
 if [ "${1:-test}" = bench ]; then
   need fio fio

@@ -28,7 +28,7 @@ export interface Endpoints {
   readonly vpc: string
   readonly resourceController: string
   readonly cos: string
-  readonly console: string | null
+  readonly console: string
 }
 
 interface Bootstrap {
@@ -44,7 +44,7 @@ export const endpointsAt = (baseUrl: string, cosUrl: string): Endpoints => ({
   vpc: `${baseUrl}/v1`,
   resourceController: baseUrl,
   cos: cosUrl,
-  console: null,
+  console: `${baseUrl}/console`,
 })
 
 /** Returns the accounts on the run that made them, to be shown once; null on every later run. */

@@ -288,6 +288,11 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     ],
     iam: iam.port,
     publicUrl: config.publicUrl,
+    files: {
+      folder: join(import.meta.dirname, '../dist/console'),
+      path: '/console',
+      missing: 'The console is not built here. `npm start` builds it, and so does `npm run console`.',
+    },
   })
   parts.defer(() => server.close())
   const cosServer = makeStreamServer({

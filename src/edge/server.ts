@@ -22,6 +22,8 @@ import { refuseBrokenHttp, sendError, sendMalformed, sendUnknownRoute, statusOf 
 import { readForm, readJson } from './read-body.ts'
 import { requestId, requestIdHeaders } from './request-id.ts'
 import type { Call, Mounted, RawInput, Service } from './service.ts'
+import { mountFiles } from './static-files.ts'
+import type { StaticFiles } from './static-files.ts'
 import { makeValidator } from './validate.ts'
 
 /** What every server of ours is made with, whatever it serves. */
@@ -36,6 +38,8 @@ export interface HttpParts {
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null
   /** Checks every reply against its contract and answers 500 where they differ: for tests. */
   readonly checkReplies: boolean
+  /** Of a client that runs in browsers, if there is one. */
+  readonly files?: StaticFiles
 }
 
 export interface EdgeParts extends HttpParts {
@@ -63,6 +67,7 @@ export function makeServer(parts: EdgeParts): FastifyInstance {
   for (const service of parts.services) {
     for (const mounted of service.operations) mount(server, parts, service, mounted)
   }
+  if (parts.files) mountFiles(server, parts.files)
   server.setNotFoundHandler((request, response) => sendUnknownRoute(parts, request, response))
   return server
 }
