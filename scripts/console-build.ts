@@ -13,6 +13,7 @@ import { identityContract } from '#iam/contract-identity.ts'
 import { tokenContract } from '#iam/contract-tokens.ts'
 import { policyContract } from '#iam/contract.ts'
 import { kmsContract, ownContract } from '#kms/contract.ts'
+import { ledgerContract } from '#ledger/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
 
@@ -26,6 +27,7 @@ const contracts: Readonly<Record<string, Contract>> = {
   vpc: vpcContract,
   resources: resourcesContract,
   keyward: { ...connectionContract, ...auditContract, ...explainContract, ...ownContract },
+  transparency: ledgerContract,
 }
 
 /** Builds into the folder; gives the modules that it was made of, as paths from the root. */

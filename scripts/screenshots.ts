@@ -4,6 +4,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { until } from '../test/harness/api.ts'
 import { browse } from '../test/harness/browser.ts'
 import { projectFolder, startServer, tempFolder } from '../test/harness/server.ts'
 import { attach, authorization, keyEnvelope, makeVolume } from '../test/harness/story.ts'
@@ -36,7 +37,10 @@ test('the pages of the console', async (t) => {
 
   const { page, go, as } = await browse(t, server)
   const shoot = async (name: string): Promise<void> => {
-    await page.waitForLoadState('networkidle')
+    await until(
+      () => page.locator('.cds--inline-loading').count(),
+      (count) => count === 0,
+    )
     await page.screenshot({ path: join(folder, `${name}.png`) })
   }
   await page.setViewportSize({ width: 1120, height: 720 })
@@ -65,6 +69,8 @@ test('the pages of the console', async (t) => {
   await shoot('volumes')
   await go(`/volumes/${ledger.id}`, 'ledger')
   await shoot('volume')
+  await go('/notices', 'Notices')
+  await shoot('notices')
   await go('/instances', 'Instances')
   await shoot('instances')
   await go('/volumes?create', 'Volumes')

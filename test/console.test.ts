@@ -108,6 +108,7 @@ test('the mission is played in the browser', async (t) => {
     await page.getByRole('button', { name: 'Disable' }).click()
     await dialog.getByText('1 resource stops').waitFor()
     await dialog.getByText(`Account ${server.b.account.id}`).waitFor()
+    await dialog.getByText('is open now: running I/O is cut').or(dialog.getByText('None of them is open now')).waitFor()
     assert.deepEqual(await axe(page), [])
     await dialog.getByRole('button', { name: 'Disable' }).click()
     await page.getByText('disabled', { exact: true }).waitFor()
@@ -120,6 +121,13 @@ test('the mission is played in the browser', async (t) => {
     const attach = page.getByRole('button', { name: 'Show how to connect' })
     assert.equal(await attach.isDisabled(), true)
     await page.getByText('The volume is unusable; it has to be available or updating.').waitFor()
+    await go('/notices', 'Notices')
+    await page.getByRole('button', { name: 'The key was disabled' }).click()
+    await dialog.getByRole('list', { name: 'Resources' }).getByRole('link').waitFor()
+    assert.deepEqual(await axe(page), [])
+    await dialog.getByRole('button', { name: 'Acknowledge' }).click()
+    await dialog.getByText('It is answered already.').waitFor()
+    await dialog.getByRole('button', { name: 'Close' }).last().click()
     await go('/', 'Overview')
     await page.getByRole('list', { name: 'Needs attention' }).getByRole('link', { name: 'ledger' }).waitFor()
   })
@@ -148,6 +156,7 @@ test('the mission is played in the browser', async (t) => {
       ['A', '/authorizations', 'Authorizations'],
       ['A', '/authorizations?let', 'Authorizations'],
       ['A', '/graph', 'Graph'],
+      ['A', '/notices', 'Notices'],
       ['A', '/audit', 'Audit'],
       ['B', '/volumes', 'Volumes'],
       ['B', '/volumes?create', 'Volumes'],

@@ -22,6 +22,7 @@ const AuditPage = lazy(() => import('./pages/audit.tsx').then((file) => ({ defau
 const GraphPage = lazy(() => import('./pages/graph.tsx').then((file) => ({ default: file.GraphPage })))
 const SnapshotsPage = lazy(() => import('./pages/snapshots.tsx').then((file) => ({ default: file.SnapshotsPage })))
 const SnapshotPage = lazy(() => import('./pages/snapshot.tsx').then((file) => ({ default: file.SnapshotPage })))
+const NoticesPage = lazy(() => import('./pages/notices.tsx').then((file) => ({ default: file.NoticesPage })))
 
 export function App() {
   const { active } = useSessions()
@@ -43,6 +44,7 @@ export function App() {
           <Route path="/graph" element={<GraphPage />} />
           <Route path="/snapshots" element={<SnapshotsPage />} />
           <Route path="/snapshots/:id" element={<SnapshotPage />} />
+          <Route path="/notices" element={<NoticesPage />} />
           <Route path="*" element={<Nowhere />} />
         </Routes>
       </Suspense>

@@ -17,7 +17,8 @@ import { useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
 import { Link, useLocation } from 'react-router'
 import { signOut, switchTo } from './api/sessions.ts'
-import { useSession, useSessions } from './api/use-api.ts'
+import { useLive } from './api/live.ts'
+import { useApi, useSession, useSessions } from './api/use-api.ts'
 import { SignInPanel } from './pages/sign-in.tsx'
 import { shortId } from './parts/words.ts'
 import { setTheme, useTheme } from './theme.ts'
@@ -30,11 +31,13 @@ const places = [
   ['/instances', 'Instances'],
   ['/snapshots', 'Snapshots'],
   ['/graph', 'Graph'],
+  ['/notices', 'Notices'],
   ['/audit', 'Audit'],
 ] as const
 
 export function Shell({ children }: { readonly children: ReactNode }) {
   const { pathname } = useLocation()
+  useLive()
   const theme = useTheme()
   const [open, setOpen] = useState(false)
   useEffect(() => setOpen(false), [pathname])
@@ -65,7 +68,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
                 isActive={pathname === path || (path !== '/' && pathname.startsWith(`${path}/`))}
                 aria-current={pathname === path ? 'page' : undefined}
               >
-                {name}
+                {path === '/notices' ? <NoticesLabel /> : name}
               </SideNavLink>
             ))}
           </SideNavItems>
@@ -74,6 +77,23 @@ export function Shell({ children }: { readonly children: ReactNode }) {
       <Content id="main-content" className="k-content">
         {children}
       </Content>
+    </>
+  )
+}
+
+/** How many were not read, where somebody may read them. */
+function NoticesLabel() {
+  const { data } = useApi('transparency', 'listNotices', { query: { limit: 100, unread: true } })
+  const unread = data?.notices.length ?? 0
+  return (
+    <>
+      Notices
+      {unread > 0 && (
+        <span className="k-badge">
+          {unread}
+          <span className="cds--visually-hidden"> unread</span>
+        </span>
+      )}
     </>
   )
 }

@@ -9,6 +9,7 @@ import type { identityContract } from '#iam/contract-identity.ts'
 import type { tokenContract } from '#iam/contract-tokens.ts'
 import type { policyContract } from '#iam/contract.ts'
 import type { kmsContract, ownContract } from '#kms/contract.ts'
+import type { ledgerContract } from '#ledger/contract.ts'
 import type { resourcesContract } from '#resources/contract.ts'
 import type { connectionContract, vpcContract } from '#vpc/contract.ts'
 
@@ -19,6 +20,8 @@ export interface Services {
   readonly vpc: typeof vpcContract
   readonly resources: typeof resourcesContract
   readonly keyward: typeof connectionContract & typeof auditContract & typeof explainContract & typeof ownContract
+  /** A stream is not asked for as the others are: live.ts. */
+  readonly transparency: Omit<typeof ledgerContract, 'streamNotices'>
 }
 
 export type Service = keyof Services

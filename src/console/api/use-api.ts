@@ -21,9 +21,12 @@ export function useSession(): Session {
 
 /**
  * How often what is on the screen is read again: gently, and quickly while something is under way. The key manager records
- * every read in the audit trail, so it is asked least: somebody who looks at keys should not fill it with his looking.
+ * every read in the audit trail, so it is asked least: somebody who looks at keys should not fill it with his looking. The
+ * stream of notices makes all of it be read again when something happens.
  */
 export const pollMs = { gentle: 5000, quick: 1000, audited: 60_000 } as const
+
+const audited: ReadonlySet<Service> = new Set<Service>(['kms', 'transparency'])
 
 interface Options<T> {
   /** False while what to ask for is not known yet. */
@@ -38,7 +41,7 @@ export function useApi<S extends Service, N extends Name<S>>(
   options: Options<Answer<S, N>> = {},
 ): UseQueryResult<Answer<S, N>, Refusal> {
   const session = useSession()
-  const { when = true, pollMs: every = service === 'kms' ? pollMs.audited : pollMs.gentle } = options
+  const { when = true, pollMs: every = audited.has(service) ? pollMs.audited : pollMs.gentle } = options
   return useQuery<Answer<S, N>, Refusal>({
     queryKey: [session.accountId, service, name, given],
     queryFn: () => call(session, service, name, given),

@@ -1,38 +1,35 @@
-// Keys of other accounts that this account's volumes lie under, and whether each may still be used.
+// Keys of other accounts that this account's resources depend on, how each stands, and by which authorization.
 
 import { Link } from 'react-router'
-import { parseCrn } from '#base/crn.ts'
-import { useApi, useSession } from '../api/use-api.ts'
+import type { Answer } from '../api/operations.ts'
+import { useApi } from '../api/use-api.ts'
+import { serviceNames } from '../parts/authorization.ts'
 import { Grid } from '../parts/grid.tsx'
 import { KeyName } from '../parts/key-name.tsx'
-import { useKeyLeave } from '../parts/key-leave.tsx'
 import { Empty } from '../parts/page.tsx'
 import { Status } from '../parts/status.tsx'
-import { plural } from '../parts/words.ts'
+import { plural, timeText } from '../parts/words.ts'
 
-interface Used {
-  readonly crn: string
-  readonly owner: string
-  readonly count: number
-}
+type ForeignKey = Answer<'transparency', 'listForeignKeys'>['foreign_keys'][number]
+
+export const standingTones = {
+  usable: 'good',
+  disabled: 'bad',
+  expired: 'off',
+  deleted: 'bad',
+  unauthorized: 'bad',
+} as const satisfies Record<ForeignKey['state'], string>
 
 export function Borrowed() {
-  const { accountId } = useSession()
-  const { data, error } = useApi('vpc', 'listVolumes', { query: { limit: 100, encryption: 'user_managed' } })
-  const crns = data?.volumes.flatMap((volume) => volume.encryption_key?.crn ?? [])
-  const used =
-    crns &&
-    [...Map.groupBy(crns, (crn) => crn)].map(
-      ([crn, all]): Used => ({ crn, owner: parseCrn(crn)?.accountId ?? '', count: all.length }),
-    )
+  const { data, error } = useApi('transparency', 'listForeignKeys', { query: { limit: 100 } })
   return (
     <Grid
       label="Keys of other accounts"
-      rows={used?.filter((one) => one.owner !== accountId)}
-      rowKey={(one) => one.crn}
+      rows={data?.foreign_keys}
+      rowKey={(one) => one.key_crn}
       problem={error}
       empty={
-        <Empty title="No volume lies under another account’s key">
+        <Empty title="Nothing lies under another account’s key">
           <p>
             Ask the other account for the CRN of a key, then <Link to="/volumes?create">create a volume</Link> with it.
             The console checks the authorization as you type, and writes the message to its owner where one is missing.
@@ -40,25 +37,31 @@ export function Borrowed() {
         </Empty>
       }
       columns={[
-        { name: 'Key', cell: (one) => <KeyName crn={one.crn} /> },
-        { name: 'Owner', cell: (one) => <code>{one.owner}</code> },
-        { name: 'Our volumes under it', cell: (one) => plural(one.count, 'volume') },
-        { name: 'Authorized', cell: (one) => <Authorized crn={one.crn} /> },
+        { name: 'Key', cell: (one) => <KeyName crn={one.key_crn} /> },
+        {
+          name: 'Stands',
+          cell: (one) => (
+            <>
+              <Status tone={standingTones[one.state]}>{one.state}</Status>
+              {one.expires_at && <div className="k-small">expires {timeText(one.expires_at)}</div>}
+            </>
+          ),
+        },
+        { name: 'Our resources under it', cell: (one) => plural(one.resources, 'resource') },
+        {
+          name: 'Authorized',
+          cell: (one) =>
+            one.authorizations.length === 0
+              ? 'no'
+              : one.authorizations.map((by) => (
+                  <div key={`${by.service} ${by.policy_id}`} className="k-small">
+                    {serviceNames[by.service] ?? by.service} since {timeText(by.since ?? undefined)}
+                    {by.ends_at && `, until ${timeText(by.ends_at)}`}
+                  </div>
+                )),
+        },
+        { name: 'Since', tight: true, cell: (one) => timeText(one.since) },
       ]}
     />
   )
-}
-
-const answers = {
-  none: ['off', 'unknown'],
-  asking: ['busy', 'asking'],
-  permitted: ['good', 'yes'],
-  denied: ['bad', 'no'],
-  failed: ['off', 'unknown'],
-} as const
-
-function Authorized({ crn }: { readonly crn: string }) {
-  const leave = useKeyLeave(crn)
-  const [tone, text] = answers[leave.state]
-  return <Status tone={tone}>{text}</Status>
 }

@@ -15,6 +15,7 @@ import { useKeyManagers } from '../parts/key-managers.ts'
 import { Empty, Page } from '../parts/page.tsx'
 import { shortId, timeText } from '../parts/words.ts'
 import { Borrowed } from './authorizations-borrowed.tsx'
+import { ImpactPreview } from './key-impact.tsx'
 import { LetUse } from './authorization-create.tsx'
 
 export function AuthorizationsPage() {
@@ -118,12 +119,25 @@ function Lent({ create }: { readonly create: React.ReactNode }) {
         >
           <p>
             Volumes that lie under the key by this authorization alone stop at once, at rest and under running I/O.
-            Giving it back starts them again. <What policy={ending} /> shows which those are.
+            Giving it back starts them again.
           </p>
+          <WithdrawalPreview policy={ending} />
         </Confirm>
       )}
     </>
   )
+}
+
+/** Foreseen for one key; of an instance or more, the keys' own pages tell. */
+function WithdrawalPreview({ policy }: { readonly policy: Policy }) {
+  const { instanceId, keyId } = reachOf(policy)
+  if (!instanceId || !keyId)
+    return (
+      <p className="k-note">
+        It reaches: <What policy={policy} />.
+      </p>
+    )
+  return <ImpactPreview instanceId={instanceId} id={keyId} action="remove-authorization" policyId={policy.id} />
 }
 
 function Who({ policy }: { readonly policy: Policy }) {

@@ -21,8 +21,8 @@ interface Question {
   readonly title: string
   readonly text: string
   readonly verb: string
-  /** What lies under the key stops, or goes. */
-  readonly impact?: 'stops' | 'ends'
+  /** What to foresee before it is done. */
+  readonly impact?: 'disable' | 'delete' | 'rotate'
   readonly danger: boolean
 }
 
@@ -31,13 +31,14 @@ const questions: Readonly<Record<Verb, (name: string) => Question>> = {
     title: `Rotate ${name}?`,
     text: 'New data keys are wrapped by a new version; what lies under older ones is re-wrapped in the background. Nobody notices.',
     verb: 'Rotate',
+    impact: 'rotate',
     danger: false,
   }),
   disable: (name) => ({
     title: `Disable ${name}?`,
     text: 'Nothing under it is opened any more. What is open is cut before this request is answered, unless the operator of this server lets it run until it is stopped. All of it goes on when the key is enabled again.',
     verb: 'Disable',
-    impact: 'stops',
+    impact: 'disable',
     danger: true,
   }),
   enable: (name) => ({
@@ -50,14 +51,14 @@ const questions: Readonly<Record<Verb, (name: string) => Question>> = {
     title: `Set ${name} for deletion?`,
     text: 'This is the first of two words. Another person then has seven days to delete it. Nothing stops yet.',
     verb: 'Set for deletion',
-    impact: 'ends',
+    impact: 'delete',
     danger: true,
   }),
   delete: (name) => ({
     title: `Delete ${name}?`,
     text: 'Everything under it ends. The key can be restored for 30 days; what has been deleted under it meanwhile cannot.',
     verb: 'Delete',
-    impact: 'ends',
+    impact: 'delete',
     danger: true,
   }),
   restore: (name) => ({
@@ -190,7 +191,7 @@ function Asked(props: {
       onClose={onClose}
     >
       <p>{question.text}</p>
-      {question.impact && <ImpactPreview instanceId={instanceId} id={key.id} then={question.impact} />}
+      {question.impact && <ImpactPreview instanceId={instanceId} id={key.id} action={question.impact} />}
       {verb === 'delete' && isUsed && (
         <Checkbox
           id="force"

@@ -1,62 +1,89 @@
-// Before a key is disabled or deleted: what stops, in which accounts.
+// Before something is done to a key: what refuses it, and what it would do to the resources of every account. The server
+// foresees it by the rules that the action obeys.
 
 import { InlineLoading, InlineNotification } from '@carbon/react'
+import type { Answer } from '../api/operations.ts'
 import { useApi, useSession } from '../api/use-api.ts'
-import { impactOf } from '../parts/impact.ts'
-import type { Impact } from '../parts/impact.ts'
+import { serviceNames } from '../parts/authorization.ts'
 import { inInstance } from '../parts/key-managers.ts'
 import { Problem } from '../parts/problem.tsx'
-import { plural } from '../parts/words.ts'
+import { plural, words } from '../parts/words.ts'
 
-/** More than these are counted and not listed by account. */
-const sampleRows = 200
+type Impact = Answer<'transparency', 'foreseeImpact'>
+type Group = Impact['accounts'][number]
+
+/** Standings under which a resource goes on; kms/port.ts. */
+const serving: ReadonlySet<string> = new Set(['usable', 'expired'])
+
+const stops = (group: Group): boolean => serving.has(group.key_before) && !serving.has(group.key_after)
 
 export function ImpactPreview(props: {
   readonly instanceId: string
   readonly id: string
-  readonly then: 'stops' | 'ends'
+  readonly action: Impact['action']
+  readonly policyId?: string
 }) {
-  const { instanceId, id, then } = props
-  const { accountId } = useSession()
-  const { data, error } = useApi('kms', 'listKeyRegistrations', {
+  const { instanceId, id, action, policyId } = props
+  const { data, error } = useApi('transparency', 'foreseeImpact', {
     headers: inInstance(instanceId),
     path: { id },
-    query: { limit: sampleRows, totalCount: true },
+    query: { limit: 10 },
+    body: { action, ...(policyId && { policy_id: policyId }) },
   })
-  if (error) return <Problem refusal={error} title="What lies under the key cannot be read" />
-  if (!data) return <InlineLoading description="Looking what lies under it" />
-  const total = data.metadata.totalCount ?? data.resources.length
-  if (total === 0) return <p className="k-note">Nothing lies under it.</p>
-  const impacts = impactOf(data.resources.map((one) => one.resourceCrn))
-  const others = impacts.filter((one) => one.accountId !== accountId)
+  if (error) return <Problem refusal={error} title="What it would mean cannot be foreseen" />
+  if (!data) return <InlineLoading description="Foreseeing what it means" />
+  const groups = data.accounts.filter(stops)
+  const [count, open] = [sum(groups, 'resources'), sum(groups, 'open')]
   return (
     <>
-      <InlineNotification
-        kind="warning"
-        role="status"
-        lowContrast
-        hideCloseButton
-        title={`${plural(total, 'resource')} ${then === 'stops' ? (total === 1 ? 'stops' : 'stop') : total === 1 ? 'ends' : 'end'}`}
-        subtitle={
-          others.length === 0
-            ? 'All of them are of this account.'
-            : `Also in ${plural(others.length, 'other account')}.`
-        }
-      />
-      <ul className="k-list" aria-label="What is affected">
-        {impacts.map((impact) => (
-          <li key={impact.accountId}>
-            <strong>{impact.accountId === accountId ? 'This account' : `Account ${impact.accountId}`}</strong>:{' '}
-            {inWords(impact)}
-          </li>
-        ))}
-      </ul>
-      {total > data.resources.length && (
-        <p className="k-small">Counted by account from the first {data.resources.length}.</p>
+      {data.refusals.map(({ code, message, forceable }) => (
+        <InlineNotification
+          key={code}
+          kind={forceable ? 'warning' : 'error'}
+          role="status"
+          lowContrast
+          hideCloseButton
+          title={forceable ? 'Refused unless forced' : 'It would be refused'}
+          subtitle={`${message} (${code})`}
+        />
+      ))}
+      {count === 0 ? (
+        <p className="k-note">Nothing stops.</p>
+      ) : (
+        <>
+          <InlineNotification
+            kind="warning"
+            role="status"
+            lowContrast
+            hideCloseButton
+            title={`${plural(count, 'resource')} ${count === 1 ? 'stops' : 'stop'}`}
+            subtitle={
+              open === 0
+                ? 'None of them is open now.'
+                : `${open} of them ${open === 1 ? 'is' : 'are'} open now: running I/O is cut.`
+            }
+          />
+          <ul className="k-list" aria-label="What is affected">
+            {groups.map((group) => (
+              <Affected key={`${group.account_id} ${group.service}`} group={group} />
+            ))}
+          </ul>
+        </>
       )}
     </>
   )
 }
 
-const inWords = ({ counts }: Impact): string =>
-  new Intl.ListFormat('en').format(counts.map(([type, count]) => plural(count, type)))
+function Affected({ group }: { readonly group: Group }) {
+  const { accountId } = useSession()
+  return (
+    <li>
+      <strong>{group.account_id === accountId ? 'This account' : `Account ${group.account_id}`}</strong>:{' '}
+      {plural(group.resources, 'resource')} of {(serviceNames[group.service] ?? group.service).toLowerCase()}, whose key
+      is then {words(group.key_after)}
+    </li>
+  )
+}
+
+const sum = (groups: readonly Group[], field: 'resources' | 'open'): number =>
+  groups.reduce((total, group) => total + group[field], 0)

@@ -1,7 +1,8 @@
-// Everything that lies under a key, in whichever account: the key's owner sees all of it.
+// Everything that lies under a key, in whichever account: the key's owner sees all of it, and how it is used.
 
 import { Tag } from '@carbon/react'
 import { Link, useSearchParams } from 'react-router'
+import type { Answer } from '../api/operations.ts'
 import { useApi, useSession } from '../api/use-api.ts'
 import { Grid } from '../parts/grid.tsx'
 import type { Column } from '../parts/grid.tsx'
@@ -9,68 +10,66 @@ import { inInstance } from '../parts/key-managers.ts'
 import { Empty } from '../parts/page.tsx'
 import { Pages } from '../parts/pages.tsx'
 import { ResourceName } from '../parts/resource-name.tsx'
-import { shortId, timeText } from '../parts/words.ts'
-import { ofAccount } from '../parts/impact.ts'
-import type { Registration } from './key.tsx'
+import { Status } from '../parts/status.tsx'
+import { shortId, timeText, words } from '../parts/words.ts'
 
-const pageRows = 50
+type Use = Answer<'transparency', 'listKeyUses'>['uses'][number]
+
+const columns = (own: string): readonly Column<Use>[] => [
+  { name: 'Resource', tight: true, cell: (use) => <ResourceName crn={use.resource_crn} /> },
+  {
+    name: 'Account',
+    cell: ({ account_id: account }) =>
+      account === own ? (
+        'this account'
+      ) : (
+        <Tag type="purple" size="sm" title={account}>
+          {shortId(account)}
+        </Tag>
+      ),
+  },
+  { name: 'Size', tight: true, cell: (use) => (use.size_gb === null ? '–' : `${use.size_gb} GB`) },
+  { name: 'Status', cell: (use) => (use.status === null ? '–' : words(use.status)) },
+  {
+    name: 'In use',
+    cell: (use) => (use.open ? <Status tone="good">open now</Status> : use.attached ? 'attached' : 'no'),
+  },
+  { name: 'Key last asked for', tight: true, cell: (use) => timeText(use.last_unwrapped_at ?? undefined) },
+  { name: 'Since', tight: true, cell: (use) => timeText(use.registered_at) },
+]
 
 export function AssociatedResources({ instanceId, id }: { readonly instanceId: string; readonly id: string }) {
   const { accountId } = useSession()
   const [search, setSearch] = useSearchParams()
-  const offset = Number(search.get('offset') ?? 0)
-  const { data, error } = useApi('kms', 'listKeyRegistrations', {
+  const start = search.get('start') ?? undefined
+  const { data, error } = useApi('transparency', 'listKeyUses', {
     headers: inInstance(instanceId),
     path: { id },
-    query: { limit: pageRows, offset, totalCount: true },
+    query: { limit: 50, ...(start && { start }) },
   })
-  const total = data?.metadata.totalCount
-  const columns: readonly Column<Registration>[] = [
-    { name: 'Resource', tight: true, cell: ({ resourceCrn }) => <ResourceName crn={resourceCrn} /> },
-    {
-      name: 'Account',
-      cell: ({ resourceCrn }) => {
-        const account = ofAccount(resourceCrn)
-        return account === accountId ? (
-          'this account'
-        ) : (
-          <Tag type="purple" size="sm" title={account}>
-            {shortId(account)}
-          </Tag>
-        )
-      },
-    },
-    {
-      name: 'Key version',
-      cell: ({ keyVersion }) => <code title={keyVersion.id}>{shortId(keyVersion.id)}</code>,
-    },
-    { name: 'Prevents deletion', cell: ({ preventKeyDeletion }) => (preventKeyDeletion ? 'yes' : 'no') },
-    { name: 'Since', tight: true, cell: ({ creationDate }) => timeText(creationDate) },
-  ]
   return (
     <>
       <Grid
         label="Associated resources"
-        columns={columns}
-        rows={data?.resources}
-        rowKey={(one) => one.resourceCrn}
+        columns={columns(accountId)}
+        rows={data?.uses}
+        rowKey={(use) => use.resource_crn}
         problem={error}
         empty={
           <Empty title="Nothing lies under this key">
             <p>
-              Volumes of this account can use it at once.{' '}
-              <Link to="/authorizations?let">Let another account use it</Link>, and its volumes appear here as soon as
-              they exist.
+              <Link to={`/authorizations?let&instance=${instanceId}&key=${id}`}>Let an account use it</Link>, another
+              one or your own: its volumes appear here as soon as they exist.
             </p>
           </Empty>
         }
       />
       <Pages
-        total={total}
-        shown={data?.resources.length}
-        start={offset > 0 ? String(offset) : undefined}
-        next={total !== undefined && offset + pageRows < total ? String(offset + pageRows) : undefined}
-        onTo={(to) => setSearch({ offset: to })}
+        total={undefined}
+        shown={data?.uses.length}
+        start={start}
+        next={data?.next?.start}
+        onTo={(to) => setSearch({ start: to })}
       />
     </>
   )

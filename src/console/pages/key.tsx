@@ -3,7 +3,6 @@
 import { Breadcrumb, BreadcrumbItem, Tab, TabList, TabPanel, TabPanels, Tabs } from '@carbon/react'
 import { Link, useParams } from 'react-router'
 import { call } from '../api/call.ts'
-import type { Answer } from '../api/operations.ts'
 import { useAct, useApi } from '../api/use-api.ts'
 import { AuditTrail } from '../parts/audit-trail.tsx'
 import { CopyText } from '../parts/copy.tsx'
@@ -16,6 +15,7 @@ import { keyStateNames, keyStateOf, keyTones, timeText } from '../parts/words.ts
 import { KeyActions } from './key-actions.tsx'
 import { Aliases } from './key-aliases.tsx'
 import { KeyPolicies } from './key-policies.tsx'
+import { Plans } from './key-plans.tsx'
 import { AssociatedResources } from './key-resources.tsx'
 import { Versions } from './key-versions.tsx'
 
@@ -65,6 +65,7 @@ export function KeyPage() {
             <Tab>Versions</Tab>
             <Tab>Aliases</Tab>
             <Tab>Policies</Tab>
+            <Tab>Planned actions</Tab>
             <Tab>Activity</Tab>
           </TabList>
           <TabPanels>
@@ -79,6 +80,9 @@ export function KeyPage() {
             </TabPanel>
             <TabPanel>
               <KeyPolicies instanceId={instanceId} id={id} />
+            </TabPanel>
+            <TabPanel>
+              <Plans instanceId={instanceId} id={id} />
             </TabPanel>
             <TabPanel>
               <AuditTrail targetId={key.crn ?? key.id} />
@@ -121,5 +125,3 @@ function DualAuthorization({ instanceId, listed: key }: { readonly instanceId: s
     </div>
   )
 }
-
-export type Registration = Answer<'kms', 'listKeyRegistrations'>['resources'][number]

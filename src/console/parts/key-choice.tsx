@@ -25,7 +25,7 @@ export function KeyByInstance({ onChoose }: { readonly onChoose: (crn: string) =
   if (instances.length === 0) {
     return (
       <p className="k-note">
-        This account has no key manager. <Link to="/keys">Create one</Link>, or use the provider’s key.
+        There is no key manager that you may see. <Link to="/keys">Create one</Link>, or use the provider’s key.
       </p>
     )
   }

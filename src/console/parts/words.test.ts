@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import { allowedStates, keyStates } from '#kms/key-state.ts'
 import type { KeyAction } from '#kms/key-state.ts'
 import { crnProblem, keyOfCrn } from './crn-problem.ts'
-import { impactOf } from './impact.ts'
 import { keyWhyNot, plural, shortId, volumeWhyNot } from './words.ts'
 
 test('keyWhyNot() has a reason exactly where the table has no leave', () => {
@@ -39,21 +38,4 @@ test('crnProblem() says what a text is instead of the CRN of a key', () => {
   assert.match(crnProblem(key.replace('key:9d2e', ':')) ?? '', /instance/)
   assert.match(crnProblem(key.replace(':key:', ':volume:')) ?? '', /of a volume/)
   assert.equal(keyOfCrn(key)?.accountId, account('a'))
-})
-
-test('impactOf() counts by account and type, the largest account first', () => {
-  const crn = (digit: string, type: string, id: number): string =>
-    `crn:v1:bluemix:public:is:us-south-1:a/${account(digit)}::${type}:${id}`
-  const crns = [crn('a', 'volume', 1), crn('b', 'volume', 2), crn('b', 'snapshot', 3), crn('b', 'volume', 4)]
-  assert.deepEqual(impactOf(crns), [
-    {
-      accountId: account('b'),
-      counts: [
-        ['volume', 2],
-        ['snapshot', 1],
-      ],
-    },
-    { accountId: account('a'), counts: [['volume', 1]] },
-  ])
-  assert.deepEqual(impactOf([]), [])
 })
