@@ -34,8 +34,8 @@ const columns = (own: string): readonly Column<Use>[] => [
     name: 'In use',
     cell: (use) => (use.open ? <Status tone="good">open now</Status> : use.attached ? 'attached' : 'no'),
   },
-  { name: 'Key last asked for', tight: true, cell: (use) => timeText(use.last_unwrapped_at ?? undefined) },
-  { name: 'Since', tight: true, cell: (use) => timeText(use.registered_at) },
+  { name: 'Key last asked for', cell: (use) => timeText(use.last_unwrapped_at ?? undefined) },
+  { name: 'Since', cell: (use) => timeText(use.registered_at) },
 ]
 
 export function AssociatedResources({ instanceId, id }: { readonly instanceId: string; readonly id: string }) {
