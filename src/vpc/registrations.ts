@@ -1,5 +1,5 @@
-// Sweeps registrations that have no volume and no snapshot. There should be none; a process that stopped between the key manager's
-// answer and its own next line may leave one, and it would keep the owner of the key from deleting it.
+// Sweeps registrations that have no volume, snapshot or image. There should be none; a process that stopped between the
+// key manager's answer and its own next line may leave one, and it would keep the owner of the key from deleting it.
 
 import { parseCrn } from '#base/crn.ts'
 import type { Crn } from '#base/crn.ts'
@@ -47,7 +47,7 @@ async function sweepPage(
   }
 }
 
-/** The account of a volume or snapshot of this region, or null for whatever else block storage has registered. */
+/** The account of a volume, snapshot or image of this region, or null for whatever else block storage has registered. */
 const ownerOf = {
   vpc_volume: (crn: Crn | null, region: string) =>
     crn?.serviceName === 'is' && crn.resourceType === 'volume' && zonesOf(region).includes(crn.location)
@@ -59,6 +59,6 @@ const ownerOf = {
     crn?.serviceName === 'is' && crn.resourceType === 'snapshot' && crn.location === region ? crn.accountId : null,
 } as const satisfies Record<KeyedTable, (crn: Crn | null, region: string) => string | null>
 
-/** Those of the names that only a volume or snapshot of this region could have, by the table that would hold them. */
+/** Those of the names that only a volume, snapshot or image of this region could have, by the table that would hold them. */
 export const nameOurs = (resourceCrns: readonly string[], table: KeyedTable, region: string): readonly string[] =>
   resourceCrns.filter((crn) => ownerOf[table](parseCrn(crn), region) !== null)

@@ -106,17 +106,19 @@ test('a request that outlives its patience takes its registration back', async (
   await assertWhole(world, 'given up')
 })
 
-test('a registration without a volume or snapshot is swept, others are left alone', async () => {
+test('a registration without a volume, snapshot or image is swept, others are left alone', async () => {
   await using world = await makeWorld()
   await volumeIn(world)
   const foreign = [
     `crn:v1:bluemix:public:is:eu-de-1:a/${'b'.repeat(32)}::volume:r010-x`,
-    `crn:v1:bluemix:public:is:us-south:a/${'b'.repeat(32)}::image:r006-x`,
+    `crn:v1:bluemix:public:is:eu-de:a/${'b'.repeat(32)}::image:r010-x`,
+    `crn:v1:bluemix:public:is:us-south:a/${'b'.repeat(32)}::key:r006-x`,
     `crn:v1:bluemix:public:is:eu-de:a/${'b'.repeat(32)}::snapshot:r010-x`,
   ]
   const orphans = [
     `crn:v1:bluemix:public:is:us-south-1:a/${'c'.repeat(32)}::volume:r006-x`,
     `crn:v1:bluemix:public:is:us-south:a/${'c'.repeat(32)}::snapshot:r006-x`,
+    `crn:v1:bluemix:public:is:us-south:a/${'c'.repeat(32)}::image:r006-x`,
   ]
   for (const crn of [...foreign, ...orphans]) world.kms.registrations.set(crn, keyOfA)
   await world.pass()
