@@ -12,4 +12,6 @@ if (major < 26 || (major === 26 && minor < 9)) {
 const { enableCompileCache } = await import('node:module')
 // Beside the packages, where it goes when they go: starts are twice as fast from the second one on.
 enableCompileCache(new URL('../node_modules/.cache/compile', import.meta.url).pathname)
-await import('../src/main.ts')
+// What is a client of the API, or needs no server at all, is a program of its own.
+const isClient = ['tour', 'account', 'verify'].includes(process.argv[2] ?? '')
+await import(isClient ? '../src/cli/main.ts' : '../src/main.ts')

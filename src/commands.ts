@@ -19,7 +19,10 @@ export const commandsHelp = `commands
   backup --to FILE                        the control plane's state, encrypted under the master key; the server may run
   restore --from FILE --verify            whether FILE can be restored with this master key
   restore --from FILE --data FOLDER       into a folder without a database
-  master-key rotate                       a new master key, and everything sealed under it; the server may run`
+  master-key rotate                       a new master key, and everything sealed under it; the server may run
+  tour                                    plays the whole story against the running server
+  account create NAME                     makes an account, whose owner's API key is shown once
+  verify FILE --key VERIFIER              whether a signed audit log holds the record in FILE; needs no server`
 
 type Settings = Config & { readonly to: string | null; readonly from: string | null; readonly verify: boolean }
 

@@ -133,6 +133,6 @@ test('whoever changes a record in the database is seen', async (t) => {
 })
 
 function keyward(...args: readonly string[]) {
-  const main = resolve(import.meta.dirname, '../src/cli/main.ts')
+  const main = resolve(import.meta.dirname, '../bin/keyward.mjs')
   return spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], { encoding: 'utf8' })
 }
