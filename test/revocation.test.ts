@@ -12,6 +12,7 @@ import { attach, authorization, connect, makeRootKey, makeVolume, volumeBody, vo
 const workUntil = (path: string): string =>
   [
     'import os, time',
+    'h.pwrite(b"run on".ljust(4096), 0); h.flush()',
     'print("begun", flush=True)',
     `while not os.path.exists("${path}"):`,
     '  h.pwrite(b"run on".ljust(4096), 0); h.flush()',
