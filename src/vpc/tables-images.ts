@@ -12,6 +12,7 @@ import { imageIdText } from './ids.ts'
 import type { Image } from './image.ts'
 import { grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
+import { dropRequestedIn, keepKey } from './tables-keyed.ts'
 import type { Place } from './targets.ts'
 import { hiddenPhases, servingStandings } from './volume-state.ts'
 
@@ -157,26 +158,13 @@ export async function keepImageKey(
   id: ImageId,
   key: WrappedDataKey,
 ): Promise<Image | null> {
-  const row = await tx
-    .updateTable('vpc_image')
-    .set({ phase: 'keyed', key_crn: key.keyCrn, key_version_id: key.keyVersionId, wrapped_data_key: key.wrapped })
-    .where('id', '=', id)
-    .where('account_id', '=', grant.target.accountId)
-    .where('phase', '=', 'requested')
-    .returningAll()
-    .executeTakeFirst()
+  const row = await keepKey(tx, 'vpc_image', grant, id, key)
   return row ? toImage(row) : null
 }
 
 /** Takes back what was requested and has no key. False when it was given up meanwhile. */
 export async function dropRequestedImage(tx: Tx, grant: CreateImage, id: ImageId): Promise<boolean> {
-  const result = await tx
-    .deleteFrom('vpc_image')
-    .where('id', '=', id)
-    .where('account_id', '=', grant.target.accountId)
-    .where('phase', '=', 'requested')
-    .executeTakeFirst()
-  return Number(result.numDeletedRows) === 1
+  return await dropRequestedIn(tx, 'vpc_image', grant, id)
 }
 
 export interface ImagePatch {

@@ -2,6 +2,7 @@
 // key. Across accounts, for background work; see tables-work.ts.
 
 import type { ImageId, SnapshotId, VolumeId } from '#base/id.ts'
+import type { Grant } from '#iam/port.ts'
 import type { KeyStanding, WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { VolumePhase } from '#store/schema/vpc.ts'
@@ -41,6 +42,41 @@ export async function movePhase<Table extends KeyedTable>(
     .returningAll()
     .executeTakeFirst()
   return row === undefined ? null : (row as Rows[KeyedTable] as Rows[Table])
+}
+
+/** The first key of what was requested: from here on readers see it. Null when it was given up meanwhile. */
+export async function keepKey<Table extends KeyedTable>(
+  tx: Tx,
+  table: Table,
+  grant: Grant,
+  id: Rows[Table]['id'],
+  key: WrappedDataKey,
+): Promise<Rows[Table] | null> {
+  const row = await tx
+    .updateTable(like(table))
+    .set({ phase: 'keyed', key_crn: key.keyCrn, key_version_id: key.keyVersionId, wrapped_data_key: key.wrapped })
+    .where('id', '=', id as VolumeId)
+    .where('account_id', '=', grant.target.accountId)
+    .where('phase', '=', 'requested')
+    .returningAll()
+    .executeTakeFirst()
+  return row === undefined ? null : (row as Rows[KeyedTable] as Rows[Table])
+}
+
+/** Takes back what was requested and has no key. False when it was given up meanwhile. */
+export async function dropRequestedIn<Table extends KeyedTable>(
+  tx: Tx,
+  table: Table,
+  grant: Grant,
+  id: Rows[Table]['id'],
+): Promise<boolean> {
+  const result = await tx
+    .deleteFrom(like(table))
+    .where('id', '=', id as VolumeId)
+    .where('account_id', '=', grant.target.accountId)
+    .where('phase', '=', 'requested')
+    .executeTakeFirst()
+  return Number(result.numDeletedRows) === 1
 }
 
 export interface KeyInUse {

@@ -13,6 +13,7 @@ import type { Snapshot } from './snapshot.ts'
 import { volumesBecomingImages } from './tables-images.ts'
 import { grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
+import { dropRequestedIn, keepKey } from './tables-keyed.ts'
 import type { Place } from './targets.ts'
 import type { AllowedUse } from './volume.ts'
 import { hiddenPhases, servingStandings } from './volume-state.ts'
@@ -201,27 +202,14 @@ export async function keepSnapshotKey(
   id: SnapshotId,
   key: WrappedDataKey,
 ): Promise<Snapshot | null> {
-  const row = await tx
-    .updateTable('vpc_snapshot')
-    .set({ phase: 'keyed', key_crn: key.keyCrn, key_version_id: key.keyVersionId, wrapped_data_key: key.wrapped })
-    .where('id', '=', id)
-    .where('account_id', '=', grant.target.accountId)
-    .where('phase', '=', 'requested')
-    .returningAll()
-    .executeTakeFirst()
+  const row = await keepKey(tx, 'vpc_snapshot', grant, id, key)
   return row ? toSnapshot(row) : null
 }
 
 /** Takes back what was requested and has no key. False when it was given up meanwhile. */
 export async function dropRequestedSnapshot(tx: Tx, grant: CreateSnapshot, id: SnapshotId): Promise<boolean> {
   await tx.deleteFrom('vpc_snapshot_clone').where('snapshot_id', '=', id).execute()
-  const result = await tx
-    .deleteFrom('vpc_snapshot')
-    .where('id', '=', id)
-    .where('account_id', '=', grant.target.accountId)
-    .where('phase', '=', 'requested')
-    .executeTakeFirst()
-  return Number(result.numDeletedRows) === 1
+  return await dropRequestedIn(tx, 'vpc_snapshot', grant, id)
 }
 
 export interface SnapshotPatch {

@@ -12,6 +12,7 @@ import { volumeIdText } from './ids.ts'
 import type { Position } from './page.ts'
 import { countIn, grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
+import { dropRequestedIn, keepKey } from './tables-keyed.ts'
 import { contains, countRows, inOrder, never, placeColumns } from './tables-pages.ts'
 import type { At, Selection, Within } from './tables-pages.ts'
 import type { Place } from './targets.ts'
@@ -236,26 +237,13 @@ export async function keepDataKey(
   id: VolumeId,
   key: WrappedDataKey,
 ): Promise<Volume | null> {
-  const row = await tx
-    .updateTable('vpc_volume')
-    .set({ phase: 'keyed', key_crn: key.keyCrn, key_version_id: key.keyVersionId, wrapped_data_key: key.wrapped })
-    .where('id', '=', id)
-    .where('account_id', '=', grant.target.accountId)
-    .where('phase', '=', 'requested')
-    .returningAll()
-    .executeTakeFirst()
+  const row = await keepKey(tx, 'vpc_volume', grant, id, key)
   return row ? toVolume(row) : null
 }
 
 /** Takes back a request that the key manager refused. False when it was given up meanwhile. */
 export async function dropRequested(tx: Tx, grant: CreateVolume, id: VolumeId): Promise<boolean> {
-  const result = await tx
-    .deleteFrom('vpc_volume')
-    .where('id', '=', id)
-    .where('account_id', '=', grant.target.accountId)
-    .where('phase', '=', 'requested')
-    .executeTakeFirst()
-  return Number(result.numDeletedRows) === 1
+  return await dropRequestedIn(tx, 'vpc_volume', grant, id)
 }
 
 export interface VolumePatch {
