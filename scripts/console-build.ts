@@ -8,6 +8,7 @@ import { build } from 'vite'
 import type { Plugin, Rolldown } from 'vite'
 import type { Contract } from '#base/contract.ts'
 import { auditContract } from '#audit/contract.ts'
+import { auditLogContract } from '#audit/contract-log.ts'
 import { explainContract } from '#iam/contract-access.ts'
 import { identityContract } from '#iam/contract-identity.ts'
 import { tokenContract } from '#iam/contract-tokens.ts'
@@ -20,13 +21,13 @@ import { connectionContract, vpcContract } from '#vpc/contract.ts'
 /** Script that the first page needs, compressed. Beyond this a slow line makes people wait longer than a second or two. */
 const firstLoadBytesMax = 400 * 1024
 
-/** The same names as in src/console/api/operations.ts, which has their types. */
+/** The same names as in src/client/operations.ts, which has their types. */
 const contracts: Readonly<Record<string, Contract>> = {
   iam: { ...tokenContract, ...identityContract, ...policyContract },
   kms: kmsContract,
   vpc: vpcContract,
   resources: resourcesContract,
-  keyward: { ...connectionContract, ...auditContract, ...explainContract, ...ownContract },
+  keyward: { ...connectionContract, ...auditContract, ...auditLogContract, ...explainContract, ...ownContract },
   transparency: ledgerContract,
 }
 

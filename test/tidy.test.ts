@@ -49,9 +49,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   kms: ['base/', 'crypto/', 'store/', 'events/', 'iam/port.ts'],
   vpc: ['base/', 'store/', 'events/', 'iam/port.ts', 'kms/port.ts', 'disk/port.ts', 'cos/port.ts', 'resources/port.ts'],
   disk: ['base/', 'crypto/', 'kms/port.ts', 'iam/port.ts'],
-  console: ['base/', 'contract.ts', 'contract-', '-state.ts'],
+  client: ['base/', 'contract.ts', 'contract-', '-state.ts'],
+  console: ['base/', 'client/', 'contract.ts', 'contract-', '-state.ts'],
   // What it verifies is public: hashes and signatures, no secret.
-  cli: ['base/', 'contract.ts', '-state.ts', 'crypto/merkle-tree.ts', 'crypto/signed-note.ts'],
+  cli: ['base/', 'client/', 'contract.ts', '-state.ts', 'crypto/merkle-tree.ts', 'crypto/signed-note.ts'],
 }
 
 /** `src/kms/key.ts` imports `#iam/port.ts` or `../iam/port.ts`: both become `iam/port.ts`. */

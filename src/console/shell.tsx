@@ -20,7 +20,7 @@ import { signOut, switchTo } from './api/sessions.ts'
 import { useLive } from './api/live.ts'
 import { useApi, useSession, useSessions } from './api/use-api.ts'
 import { SignInPanel } from './pages/sign-in.tsx'
-import { shortId } from './parts/words.ts'
+import { shortId } from '#client/words.ts'
 import { setTheme, useTheme } from './theme.ts'
 
 const places = [

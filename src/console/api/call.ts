@@ -1,8 +1,8 @@
 // One request to one operation of the public APIs, as whoever is signed in. Everything here could be done with curl.
 
 import { operations } from 'virtual:operations'
-import type { Answer, Given, Name, Service } from './operations.ts'
-import { Refusal, refusalOf } from './refusal.ts'
+import type { Answer, Given, Name, Service } from '#client/operations.ts'
+import { Refusal, refusalOf } from '#client/refusal.ts'
 import { tokenOf } from './sessions.ts'
 import type { Session } from './sessions.ts'
 

@@ -3,7 +3,8 @@
 
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { eventIds } from './event-ids.ts'
+import { streamedEvents } from '#client/events.ts'
+import type { StreamedEvent } from '#client/events.ts'
 import { tokenOf } from './sessions.ts'
 import type { Session } from './sessions.ts'
 import { useSession } from './use-api.ts'
@@ -43,8 +44,8 @@ async function follow(session: Session, onEvent: () => void, signal: AbortSignal
       if (response.status === 401 || response.status === 403) return
       if (response.ok && response.body) {
         waitMs = reconnectMs
-        const ids: AsyncIterable<string> = eventIds(response.body)
-        for await (const id of ids) {
+        const events: AsyncIterable<StreamedEvent> = streamedEvents(response.body)
+        for await (const { id } of events) {
           lastEventId = id
           onEvent()
         }

@@ -3,7 +3,7 @@
 // that loading the page again does not sign out. There is no cookie, so no other site's page can act with it.
 
 import { systemClock } from '#base/clock.ts'
-import { Refusal, refusalOf } from './refusal.ts'
+import { Refusal, refusalOf } from '#client/refusal.ts'
 
 export interface Session {
   readonly accountId: string

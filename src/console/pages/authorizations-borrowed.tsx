@@ -1,14 +1,14 @@
 // Keys of other accounts that this account's resources depend on, how each stands, and by which authorization.
 
 import { Link } from 'react-router'
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from '#client/operations.ts'
 import { useApi } from '../api/use-api.ts'
-import { serviceNames } from '../parts/authorization.ts'
+import { serviceNames } from '#client/authorization.ts'
 import { Grid } from '../parts/grid.tsx'
 import { KeyName } from '../parts/key-name.tsx'
 import { Empty } from '../parts/page.tsx'
 import { Status } from '../parts/status.tsx'
-import { plural, timeText } from '../parts/words.ts'
+import { plural, timeText } from '#client/words.ts'
 
 type ForeignKey = Answer<'transparency', 'listForeignKeys'>['foreign_keys'][number]
 

@@ -6,13 +6,13 @@ import { parseCrn } from '#base/crn.ts'
 import { isAllowed } from '#kms/key-state.ts'
 import { useApi, useSession } from '../api/use-api.ts'
 import { useAllKeys } from '../parts/all-keys.ts'
-import { reachOf, sourceOf } from '../parts/authorization.ts'
+import { reachOf, sourceOf } from '#client/authorization.ts'
 import { graphOf } from '../parts/graph-layout.ts'
 import type { Graph, Promised } from '../parts/graph-layout.ts'
-import { isRoot } from '../parts/key-managers.ts'
+import { isRoot } from '#client/key-manager.ts'
 import { Empty, Page } from '../parts/page.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { keyStateOf, plural, shortId } from '../parts/words.ts'
+import { keyStateOf, plural, shortId } from '#client/words.ts'
 
 const [width, boxWidth, boxHeight, groupX] = [760, 260, 34, 500]
 

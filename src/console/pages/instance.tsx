@@ -14,7 +14,7 @@ import { Grid } from '../parts/grid.tsx'
 import { Empty, Facts, Page, Section } from '../parts/page.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Status } from '../parts/status.tsx'
-import { instanceTones, instanceWhyNot, timeText } from '../parts/words.ts'
+import { instanceTones, instanceWhyNot, timeText } from '#client/words.ts'
 import { isInstanceBusy } from './instances.tsx'
 import type { Instance } from './instances.tsx'
 

@@ -6,11 +6,11 @@ import { call } from '../api/call.ts'
 import { useAct } from '../api/use-api.ts'
 import { Act } from '../parts/act.tsx'
 import { Grid } from '../parts/grid.tsx'
-import { inInstance } from '../parts/key-managers.ts'
-import type { Key } from '../parts/key-managers.ts'
+import { inInstance } from '#client/key-manager.ts'
+import type { Key } from '#client/key-manager.ts'
 import { Empty } from '../parts/page.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { keyStateOf, keyWhyNot } from '../parts/words.ts'
+import { keyStateOf, keyWhyNot } from '#client/words.ts'
 
 export function Aliases({ instanceId, listed: key }: { readonly instanceId: string; readonly listed: Key }) {
   const headers = inInstance(instanceId)

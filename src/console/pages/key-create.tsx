@@ -6,7 +6,7 @@ import type { FormEvent } from 'react'
 import { useNavigate } from 'react-router'
 import { call } from '../api/call.ts'
 import { useAct, useApi } from '../api/use-api.ts'
-import { envelope, inInstance } from '../parts/key-managers.ts'
+import { envelope, inInstance } from '#client/key-manager.ts'
 import { Panel } from '../parts/panel.tsx'
 import { Problem } from '../parts/problem.tsx'
 

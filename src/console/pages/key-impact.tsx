@@ -2,20 +2,13 @@
 // foresees it by the rules that the action obeys.
 
 import { InlineLoading, InlineNotification } from '@carbon/react'
-import type { Answer } from '../api/operations.ts'
+import { stops, totalOf } from '#client/impact.ts'
+import type { Group, Impact } from '#client/impact.ts'
 import { useApi, useSession } from '../api/use-api.ts'
-import { serviceNames } from '../parts/authorization.ts'
-import { inInstance } from '../parts/key-managers.ts'
+import { serviceNames } from '#client/authorization.ts'
+import { inInstance } from '#client/key-manager.ts'
 import { Problem } from '../parts/problem.tsx'
-import { plural, words } from '../parts/words.ts'
-
-type Impact = Answer<'transparency', 'foreseeImpact'>
-type Group = Impact['accounts'][number]
-
-/** Standings under which a resource goes on; kms/port.ts. */
-const serving: ReadonlySet<string> = new Set(['usable', 'expired'])
-
-const stops = (group: Group): boolean => serving.has(group.key_before) && !serving.has(group.key_after)
+import { plural, words } from '#client/words.ts'
 
 export function ImpactPreview(props: {
   readonly instanceId: string
@@ -33,7 +26,7 @@ export function ImpactPreview(props: {
   if (error) return <Problem refusal={error} title="What it would mean cannot be foreseen" />
   if (!data) return <InlineLoading description="Foreseeing what it means" />
   const groups = data.accounts.filter(stops)
-  const [count, open] = [sum(groups, 'resources'), sum(groups, 'open')]
+  const [count, open] = [totalOf(groups, 'resources'), totalOf(groups, 'open')]
   return (
     <>
       {data.refusals.map(({ code, message, forceable }) => (
@@ -84,6 +77,3 @@ function Affected({ group }: { readonly group: Group }) {
     </li>
   )
 }
-
-const sum = (groups: readonly Group[], field: 'resources' | 'open'): number =>
-  groups.reduce((total, group) => total + group[field], 0)

@@ -4,11 +4,11 @@ import { call } from '../api/call.ts'
 import { useAct, useApi } from '../api/use-api.ts'
 import { Act } from '../parts/act.tsx'
 import { Grid } from '../parts/grid.tsx'
-import { envelope, inInstance } from '../parts/key-managers.ts'
+import { envelope, inInstance } from '#client/key-manager.ts'
 import { Empty, Section } from '../parts/page.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Status } from '../parts/status.tsx'
-import { timeText, words } from '../parts/words.ts'
+import { timeText, words } from '#client/words.ts'
 
 /** What each is for, in a sentence: Key Protect, "Managing instance policies". */
 const meanings: Readonly<Record<string, string>> = {

@@ -3,17 +3,17 @@
 import { Button, Select, SelectItem, TextArea, TextInput } from '@carbon/react'
 import { useState } from 'react'
 import { call } from '../api/call.ts'
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from '#client/operations.ts'
 import { useAct, useApi } from '../api/use-api.ts'
 import { Act } from '../parts/act.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Grid } from '../parts/grid.tsx'
-import { inInstance } from '../parts/key-managers.ts'
+import { inInstance } from '#client/key-manager.ts'
 import { Empty } from '../parts/page.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Status } from '../parts/status.tsx'
-import { shortId, timeText } from '../parts/words.ts'
+import { shortId, timeText } from '#client/words.ts'
 
 type Plan = Answer<'transparency', 'getPlan'>
 

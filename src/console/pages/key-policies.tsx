@@ -5,9 +5,9 @@ import { useState } from 'react'
 import { call } from '../api/call.ts'
 import { useAct, useApi } from '../api/use-api.ts'
 import { Act } from '../parts/act.tsx'
-import { envelope, inInstance } from '../parts/key-managers.ts'
+import { envelope, inInstance } from '#client/key-manager.ts'
 import { Problem } from '../parts/problem.tsx'
-import { plural } from '../parts/words.ts'
+import { plural } from '#client/words.ts'
 
 const months = [1, 2, 3, 6, 12] as const
 

@@ -2,16 +2,16 @@
 
 import { Tag } from '@carbon/react'
 import { Link, useSearchParams } from 'react-router'
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from '#client/operations.ts'
 import { useApi, useSession } from '../api/use-api.ts'
 import { Grid } from '../parts/grid.tsx'
 import type { Column } from '../parts/grid.tsx'
-import { inInstance } from '../parts/key-managers.ts'
+import { inInstance } from '#client/key-manager.ts'
 import { Empty } from '../parts/page.tsx'
 import { Pages } from '../parts/pages.tsx'
 import { ResourceName } from '../parts/resource-name.tsx'
 import { Status } from '../parts/status.tsx'
-import { shortId, timeText, words } from '../parts/words.ts'
+import { shortId, timeText, words } from '#client/words.ts'
 
 type Use = Answer<'transparency', 'listKeyUses'>['uses'][number]
 

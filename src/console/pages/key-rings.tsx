@@ -7,9 +7,9 @@ import { useAct, useApi } from '../api/use-api.ts'
 import { Act } from '../parts/act.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Grid } from '../parts/grid.tsx'
-import { inInstance } from '../parts/key-managers.ts'
+import { inInstance } from '#client/key-manager.ts'
 import { Problem } from '../parts/problem.tsx'
-import { timeText } from '../parts/words.ts'
+import { timeText } from '#client/words.ts'
 
 export function Rings({ instanceId }: { readonly instanceId: string }) {
   const headers = inInstance(instanceId)

@@ -3,10 +3,10 @@
 import { ProgressBar } from '@carbon/react'
 import { pollMs, useApi } from '../api/use-api.ts'
 import { Grid } from '../parts/grid.tsx'
-import { inInstance } from '../parts/key-managers.ts'
-import type { Key } from '../parts/key-managers.ts'
+import { inInstance } from '#client/key-manager.ts'
+import type { Key } from '#client/key-manager.ts'
 import { Problem } from '../parts/problem.tsx'
-import { plural, timeText } from '../parts/words.ts'
+import { plural, timeText } from '#client/words.ts'
 
 export function Versions({ instanceId, listed: key }: { readonly instanceId: string; readonly listed: Key }) {
   const { data, error } = useApi(

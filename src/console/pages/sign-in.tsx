@@ -3,7 +3,7 @@
 import { Button, InlineNotification, PasswordInput } from '@carbon/react'
 import { useEffect, useState } from 'react'
 import type { FormEvent } from 'react'
-import type { Refusal } from '../api/refusal.ts'
+import type { Refusal } from '#client/refusal.ts'
 import { signIn } from '../api/sessions.ts'
 import { Panel } from '../parts/panel.tsx'
 

@@ -11,7 +11,7 @@ import { CopyText } from '../parts/copy.tsx'
 import { KeyName } from '../parts/key-name.tsx'
 import { Facts, Page } from '../parts/page.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { snapshotWhyNot, timeText } from '../parts/words.ts'
+import { snapshotWhyNot, timeText } from '#client/words.ts'
 import { isSnapshotBusy, SnapshotState } from './snapshots.tsx'
 import { VolumeCreate } from './volume-create.tsx'
 

@@ -2,7 +2,7 @@
 
 import { Search } from '@carbon/react'
 import { Link } from 'react-router'
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from '#client/operations.ts'
 import { pollMs, useApi } from '../api/use-api.ts'
 import { useFilters } from '../parts/filters.ts'
 import { Grid } from '../parts/grid.tsx'
@@ -11,7 +11,7 @@ import { KeyName } from '../parts/key-name.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { nextStart, Pages } from '../parts/pages.tsx'
 import { Status } from '../parts/status.tsx'
-import { snapshotTones, timeText, words } from '../parts/words.ts'
+import { snapshotTones, timeText, words } from '#client/words.ts'
 
 export type Snapshot = Answer<'vpc', 'getSnapshot'>
 

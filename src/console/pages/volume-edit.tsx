@@ -3,11 +3,11 @@
 import { Button, TextInput } from '@carbon/react'
 import { useState } from 'react'
 import { call } from '../api/call.ts'
-import type { Given } from '../api/operations.ts'
+import type { Given } from '#client/operations.ts'
 import { useAct } from '../api/use-api.ts'
 import { Panel } from '../parts/panel.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { volumeWhyNot } from '../parts/words.ts'
+import { volumeWhyNot } from '#client/words.ts'
 import type { Volume } from './volumes.tsx'
 
 type Patch = NonNullable<Given<'vpc', 'updateVolume'>['body']>

@@ -7,7 +7,7 @@ import { pollMs, useAct, useApi } from '../api/use-api.ts'
 import { Grid } from '../parts/grid.tsx'
 import { Empty, Section } from '../parts/page.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { volumeWhyNot } from '../parts/words.ts'
+import { volumeWhyNot } from '#client/words.ts'
 import { isSnapshotBusy, snapshotColumns } from './snapshots.tsx'
 import type { Volume } from './volumes.tsx'
 

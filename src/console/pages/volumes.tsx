@@ -3,7 +3,7 @@
 import { Button, Search, Select, SelectItem } from '@carbon/react'
 import { Add } from '@carbon/icons-react'
 import { Link, useSearchParams } from 'react-router'
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from '#client/operations.ts'
 import { pollMs, useApi } from '../api/use-api.ts'
 import { Grid } from '../parts/grid.tsx'
 import type { Column } from '../parts/grid.tsx'
@@ -12,7 +12,7 @@ import { Empty, Page } from '../parts/page.tsx'
 import { nextStart, Pages } from '../parts/pages.tsx'
 import { Status } from '../parts/status.tsx'
 import { useFilters } from '../parts/filters.ts'
-import { timeText, volumeTones, words } from '../parts/words.ts'
+import { timeText, volumeTones, words } from '#client/words.ts'
 import { VolumeCreate } from './volume-create.tsx'
 
 export type Volume = Answer<'vpc', 'getVolume'>

@@ -2,11 +2,12 @@
 
 import { useQueries } from '@tanstack/react-query'
 import { call } from '../api/call.ts'
-import type { Answer } from '../api/operations.ts'
-import type { Refusal } from '../api/refusal.ts'
+import type { Answer } from '#client/operations.ts'
+import type { Refusal } from '#client/refusal.ts'
 import { pollMs, useSession } from '../api/use-api.ts'
-import { inInstance, useKeyManagers } from './key-managers.ts'
-import type { Key } from './key-managers.ts'
+import { inInstance } from '#client/key-manager.ts'
+import { useKeyManagers } from './key-managers.ts'
+import type { Key } from '#client/key-manager.ts'
 
 export type KeyOf = Key & { readonly instanceId: string }
 export type Registration = Answer<'kms', 'listKeyRegistrations'>['resources'][number]

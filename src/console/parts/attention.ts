@@ -2,10 +2,10 @@
 
 import { systemClock } from '#base/clock.ts'
 import { parseCrn } from '#base/crn.ts'
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from '#client/operations.ts'
 import type { KeyOf } from './all-keys.ts'
-import { keyStateNames, keyStateOf, plural, timeText } from './words.ts'
-import type { Tone } from './words.ts'
+import { keyStateNames, keyStateOf, plural, timeText } from '#client/words.ts'
+import type { Tone } from '#client/words.ts'
 
 type Volume = Answer<'vpc', 'getVolume'>
 type Registration = Answer<'kms', 'listKeyRegistrations'>['resources'][number]

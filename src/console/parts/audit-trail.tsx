@@ -1,12 +1,12 @@
 // What happened to one thing, from the audit trail of the account that looks.
 
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from '#client/operations.ts'
 import { useApi, useSession } from '../api/use-api.ts'
 import { Grid } from './grid.tsx'
 import type { Column } from './grid.tsx'
 import { Empty, Section } from './page.tsx'
 import { Status } from './status.tsx'
-import { timeText } from './words.ts'
+import { timeText } from '#client/words.ts'
 
 export type AuditRecord = Answer<'keyward', 'listAuditRecords'>['records'][number]
 

@@ -3,7 +3,7 @@
 import { Button, TextInput } from '@carbon/react'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
-import type { Refusal } from '../api/refusal.ts'
+import type { Refusal } from '#client/refusal.ts'
 import { Panel } from './panel.tsx'
 import { Problem } from './problem.tsx'
 

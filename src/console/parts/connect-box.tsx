@@ -6,13 +6,13 @@ import { useState } from 'react'
 import { Link } from 'react-router'
 import { mayInStatus } from '#vpc/volume-state.ts'
 import { call } from '../api/call.ts'
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from '#client/operations.ts'
 import { useAct } from '../api/use-api.ts'
 import { Act } from './act.tsx'
 import { Confirm } from './confirm.tsx'
 import { CopyBlock } from './copy.tsx'
 import { Problem } from './problem.tsx'
-import { timeText, volumeWhyNot } from './words.ts'
+import { timeText, volumeWhyNot } from '#client/words.ts'
 
 type Volume = Answer<'vpc', 'getVolume'>
 type Connection = Answer<'keyward', 'createConnection'>

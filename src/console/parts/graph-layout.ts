@@ -2,7 +2,7 @@
 // under them on the right under the account whose it is. Pure: the same input gives the same picture.
 
 import { parseCrn } from '#base/crn.ts'
-import { plural } from './words.ts'
+import { plural } from '#client/words.ts'
 
 export interface GraphKey {
   readonly crn: string

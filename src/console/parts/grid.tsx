@@ -3,7 +3,7 @@
 
 import { InlineLoading } from '@carbon/react'
 import type { ReactNode } from 'react'
-import type { Refusal } from '../api/refusal.ts'
+import type { Refusal } from '#client/refusal.ts'
 import { Problem } from './problem.tsx'
 
 export interface Column<Row> {

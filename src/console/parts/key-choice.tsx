@@ -5,10 +5,11 @@ import { useState } from 'react'
 import { Link } from 'react-router'
 import { isAllowed } from '#kms/key-state.ts'
 import { useApi } from '../api/use-api.ts'
-import { crnProblem } from './crn-problem.ts'
-import { inInstance, isRoot, useKeyManagers } from './key-managers.ts'
+import { crnProblem } from '#client/crn-problem.ts'
+import { inInstance, isRoot } from '#client/key-manager.ts'
+import { useKeyManagers } from './key-managers.ts'
 import { Problem } from './problem.tsx'
-import { keyStateNames, keyStateOf } from './words.ts'
+import { keyStateNames, keyStateOf } from '#client/words.ts'
 
 export function KeyByInstance({ onChoose }: { readonly onChoose: (crn: string) => void }) {
   const { instances, error } = useKeyManagers()

@@ -4,14 +4,12 @@
 import { InlineLoading, InlineNotification } from '@carbon/react'
 import type { Explanation } from '#base/fault.ts'
 import type { Session } from '../api/sessions.ts'
-import type { Refusal } from '../api/refusal.ts'
+import type { Refusal } from '#client/refusal.ts'
 import { useApi, useSession } from '../api/use-api.ts'
 import { CopyMessage } from './copy.tsx'
-import { keyOfCrn } from './crn-problem.ts'
+import { keyOfCrn } from '#client/crn-problem.ts'
+import { leaveQuestions } from '#client/leave.ts'
 import { Explained, Problem } from './problem.tsx'
-
-/** What it takes to put a volume under a key: vpc/volume-key.ts asks for a data key, which is wrapped and registered. */
-const actions = ['secrets.wrap', 'registrations.create'] as const
 
 export interface Leave {
   readonly state: 'none' | 'asking' | 'permitted' | 'denied' | 'failed'
@@ -25,21 +23,9 @@ export function useKeyLeave(text: string): Leave {
   const session = useSession()
   const crn = text.trim()
   const key = keyOfCrn(crn)
-  const ask = (action: string) => ({
-    body: {
-      action: `${key?.serviceName ?? 'kms'}.${action}`,
-      subject: { service_name: 'server-protect', account_id: session.accountId },
-      resource: {
-        account_id: key?.accountId ?? '',
-        service_name: key?.serviceName ?? 'kms',
-        resource_type: 'key',
-        resource: key?.resource ?? '',
-        ...(key?.serviceInstance && { service_instance: key.serviceInstance }),
-      },
-    },
-  })
-  const wrap = useApi('keyward', 'explainDecision', ask(actions[0]), { when: key !== null })
-  const register = useApi('keyward', 'explainDecision', ask(actions[1]), { when: key !== null })
+  const [toWrap, toRegister] = leaveQuestions(key, session.accountId)
+  const wrap = useApi('keyward', 'explainDecision', { body: toWrap }, { when: key !== null })
+  const register = useApi('keyward', 'explainDecision', { body: toRegister }, { when: key !== null })
   if (!key) return { state: 'none', crn }
   const refusal = wrap.error ?? register.error
   if (refusal) return { state: 'failed', crn, refusal }

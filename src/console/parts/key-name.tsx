@@ -4,7 +4,7 @@ import { Link } from 'react-router'
 import { Tag } from '@carbon/react'
 import { parseCrn } from '#base/crn.ts'
 import { useSession } from '../api/use-api.ts'
-import { shortId } from './words.ts'
+import { shortId } from '#client/words.ts'
 
 export function KeyName({ crn }: { readonly crn: string | undefined }) {
   const { accountId } = useSession()

@@ -2,7 +2,7 @@
 
 import { Button } from '@carbon/react'
 import { useNavigate } from 'react-router'
-import { plural } from './words.ts'
+import { plural } from '#client/words.ts'
 
 /** The token in the link to the next page. */
 export const nextStart = (next: { readonly href: string } | undefined): string | undefined =>

@@ -3,7 +3,7 @@
 
 import { InlineNotification } from '@carbon/react'
 import type { Explanation } from '#base/fault.ts'
-import type { Refusal } from '../api/refusal.ts'
+import type { Refusal } from '#client/refusal.ts'
 import { useSession } from '../api/use-api.ts'
 import { CopyBlock } from './copy.tsx'
 

@@ -3,8 +3,8 @@
 import { Link } from 'react-router'
 import { parseCrn } from '#base/crn.ts'
 import { useSession } from '../api/use-api.ts'
-import { serviceNames } from './authorization.ts'
-import { shortId } from './words.ts'
+import { serviceNames } from '#client/authorization.ts'
+import { shortId } from '#client/words.ts'
 
 const pages: Readonly<Record<string, string>> = {
   volume: '/volumes',

@@ -2,7 +2,7 @@
 
 import { CheckmarkFilled, ErrorFilled, InProgress, PauseOutline } from '@carbon/icons-react'
 import { Tag } from '@carbon/react'
-import type { Tone } from './words.ts'
+import type { Tone } from '#client/words.ts'
 
 const looks = {
   good: ['green', CheckmarkFilled],

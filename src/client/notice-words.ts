@@ -1,6 +1,6 @@
 // Notices in sentences. Pure.
 
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from './operations.ts'
 import { plural } from './words.ts'
 import type { Tone } from './words.ts'
 

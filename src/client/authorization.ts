@@ -1,7 +1,7 @@
 // Authorizations: who of which account may do what with which keys. Reading them, and the least one that lets an account
 // encrypt volumes with a key. Pure.
 
-import type { Answer } from '../api/operations.ts'
+import type { Answer } from './operations.ts'
 
 export type Policy = Answer<'iam', 'listPolicies'>['policies'][number]
 

@@ -1,7 +1,8 @@
-// Every operation that the console may ask for, with the types of its contract. Only types are imported: the browser gets
-// methods and paths (virtual:operations), and the server checks the rest.
+// Every operation that a client may ask for, with the types of its contract. Only types are imported: the browser gets
+// methods and paths from its build (virtual:operations), the command line from openapi/*.json, and the server checks the rest.
 
 import type { Static, TSchema } from 'typebox'
+import type { auditLogContract } from '#audit/contract-log.ts'
 import type { auditContract } from '#audit/contract.ts'
 import type { Input, Operation } from '#base/contract.ts'
 import type { explainContract } from '#iam/contract-access.ts'
@@ -13,14 +14,18 @@ import type { ledgerContract } from '#ledger/contract.ts'
 import type { resourcesContract } from '#resources/contract.ts'
 import type { connectionContract, vpcContract } from '#vpc/contract.ts'
 
-/** The same names as in scripts/console-build.ts. */
+/** The same names as in scripts/console-build.ts, and the names of the files in openapi/. */
 export interface Services {
   readonly iam: typeof tokenContract & typeof identityContract & typeof policyContract
   readonly kms: typeof kmsContract
   readonly vpc: typeof vpcContract
   readonly resources: typeof resourcesContract
-  readonly keyward: typeof connectionContract & typeof auditContract & typeof explainContract & typeof ownContract
-  /** A stream is not asked for as the others are: live.ts. */
+  readonly keyward: typeof connectionContract &
+    typeof auditContract &
+    typeof auditLogContract &
+    typeof explainContract &
+    typeof ownContract
+  /** A stream is not asked for as the others are: events.ts. */
   readonly transparency: Omit<typeof ledgerContract, 'streamNotices'>
 }
 
