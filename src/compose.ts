@@ -203,6 +203,17 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     resources: resources.port,
   })
 
+  const trail = makeTrail({ database, iam: iam.port, audit })
+  const auditLog = startAuditLog({ database, clock, log, audit, signingKey: await auditSigningKey(database, sealer) })
+  parts.defer(() => auditLog.stop())
+  const pruneAudit = makePruning({
+    database,
+    clock: keyClock,
+    retentionDays: config.auditRetentionDays,
+    follow: auditLog.follow,
+  })
+  const proofs = makeProofs({ database, iam: iam.port, log: auditLog })
+
   const ledger = makeLedger({
     database,
     outbox: makeOutbox(keyClock, random, audit.onEvent),
@@ -215,6 +226,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     kms: kms.ledgerPort,
     vpc: vpc.port,
     disk: pool,
+    auditLog: { flush: audit.flush, prove: proofs.prove, signStatement: auditLog.signStatement },
     sealer,
     allowPrivateWebhooks: config.allowPrivateWebhooks,
     wake: (consumer) => dispatcher?.wake(consumer),
@@ -225,17 +237,6 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     random,
     addDefaultGroup: (...group) => resources.groups.ensureDefault(...group),
   })
-
-  const trail = makeTrail({ database, iam: iam.port, audit })
-  const auditLog = startAuditLog({ database, clock, log, audit, signingKey: await auditSigningKey(database, sealer) })
-  parts.defer(() => auditLog.stop())
-  const pruneAudit = makePruning({
-    database,
-    clock: keyClock,
-    retentionDays: config.auditRetentionDays,
-    follow: auditLog.follow,
-  })
-  const proofs = makeProofs({ database, iam: iam.port, log: auditLog })
 
   const operatorAccess = makeOperatorAccess(
     await operatorTokenHash(folder.path, database, random),

@@ -52,7 +52,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ['base/', 'contract.ts', 'contract-', '-state.ts'],
   console: ['base/', 'client/', 'contract.ts', 'contract-', '-state.ts'],
   // What it verifies is public: hashes and signatures, no secret.
-  cli: ['base/', 'client/', 'contract.ts', '-state.ts', 'crypto/merkle-tree.ts', 'crypto/signed-note.ts'],
+  cli: [
+    'base/',
+    'client/',
+    'contract.ts',
+    '-state.ts',
+    'crypto/merkle-tree.ts',
+    'crypto/signed-note.ts',
+    'crypto/destroy-certificate.ts',
+  ],
 }
 
 /** `src/kms/key.ts` imports `#iam/port.ts` or `../iam/port.ts`: both become `iam/port.ts`. */

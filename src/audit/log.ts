@@ -5,10 +5,11 @@
 
 import type { KeyObject } from 'node:crypto'
 import { createHash } from 'node:crypto'
-import { BrokenAssertion } from '#base/assert.ts'
+import { assert, BrokenAssertion } from '#base/assert.ts'
 import type { Clock } from '#base/clock.ts'
 import { auditLogBatchMax, auditLogMs } from '#base/limits-audit.ts'
 import type { Log } from '#base/log.ts'
+import { statementSignerName } from '#crypto/destroy-certificate.ts'
 import { appendLeaves, partialWidth, rootHash, tileWidth } from '#crypto/merkle-tiles.ts'
 import type { Tile, TileName, TileReader } from '#crypto/merkle-tiles.ts'
 import { hashLeaf } from '#crypto/merkle-tree.ts'
@@ -25,6 +26,8 @@ export interface AuditLog {
   /** Brings every record that was written before the call into its log. */
   follow(): Promise<void>
   verifier(accountId: string): NoteVerifier
+  /** A statement about a key of the account, signed by the key of the logs under a name of its own. */
+  signStatement(accountId: string, text: string): string
   /** A checkpoint of a log that has no record yet is signed on the spot. */
   emptyCheckpoint(accountId: string): string
   stop(): Promise<void>
@@ -55,6 +58,11 @@ export function startAuditLog({ database, clock, log, audit, signingKey }: Parts
     name: `keyward/${installation}/audit/${accountId}`,
     privateKey: signingKey,
   })
+  function signStatement(accountId: string, text: string): string {
+    const name = statementSignerName(signer(accountId).name, accountId)
+    assert(name !== null, 'the logs have names of one form')
+    return signNote(text, { name, privateKey: signingKey })
+  }
   let following: Promise<void> = Promise.resolve()
   const stopping = new AbortController()
   let cancel = clock.after(auditLogMs, tick)
@@ -98,6 +106,7 @@ export function startAuditLog({ database, clock, log, audit, signingKey }: Parts
       await followNow()
     },
     verifier: (accountId) => verifierOf(signer(accountId)),
+    signStatement,
     emptyCheckpoint: (accountId) => sign(signer(accountId), 0, noTile),
     async stop() {
       stopping.abort()

@@ -22,6 +22,8 @@ type Replies = { [Name in keyof typeof auditLogContract]: Static<(typeof auditLo
 export interface Proofs {
   checkpoint(context: Context, accountId: string): Promise<Replies['getAuditCheckpoint']>
   record(context: Context, accountId: string, recordId: string): Promise<Replies['getAuditRecordProof']>
+  /** As `record`, for whoever has been given leave to it otherwise. */
+  prove(accountId: string, recordId: string): Promise<Replies['getAuditRecordProof']>
   consistency(context: Context, accountId: string, oldSize: number): Promise<Replies['getAuditConsistency']>
   entries(context: Context, accountId: string, page: Page): Promise<Replies['listAuditEntries']>
 }
@@ -38,9 +40,17 @@ interface Parts {
 }
 
 export function makeProofs({ database: { reads }, iam, log }: Parts): Proofs {
-  /** Whoever has seen an answer finds its record in the log. */
-  async function headFor({ caller }: Context, accountId: string): Promise<Head> {
+  async function authorize({ caller }: Context, accountId: string): Promise<void> {
     await iam.authorize(caller, 'keyward.audit.read', { accountId, serviceName: 'keyward' })
+  }
+
+  async function headFor(context: Context, accountId: string): Promise<Head> {
+    await authorize(context, accountId)
+    return await headOf(accountId)
+  }
+
+  /** Whoever has seen an answer finds its record in the log. */
+  async function headOf(accountId: string): Promise<Head> {
     await log.follow()
     return (await readHead(reads, accountId)) ?? { size: 0, checkpoint: log.emptyCheckpoint(accountId) }
   }
@@ -52,6 +62,21 @@ export function makeProofs({ database: { reads }, iam, log }: Parts): Proofs {
 
   const verifierText = (accountId: string): string => formatVerifier(log.verifier(accountId))
 
+  async function prove(accountId: string, recordId: string): Promise<Replies['getAuditRecordProof']> {
+    const { size, checkpoint } = await headOf(accountId)
+    const seq = await selectSeqOf(reads, accountId, recordId)
+    const index = seq === null ? null : await readLeafIndex(reads, seq)
+    const [record] = seq === null ? [] : await selectWritten(reads, [seq])
+    if (index === null || index >= size || !record) throw new Fault('not_found', 'no such record in this audit trail')
+    const hashes = await hashesOf(accountId, inclusionRanges(index, size))
+    return {
+      type: 'keyward-audit-proof',
+      entry: entryText(record),
+      proof: formatProof({ index, hashes, checkpoint }),
+      verifier: verifierText(accountId),
+    }
+  }
+
   return {
     async checkpoint(context, accountId) {
       const { size, checkpoint } = await headFor(context, accountId)
@@ -59,19 +84,11 @@ export function makeProofs({ database: { reads }, iam, log }: Parts): Proofs {
     },
 
     async record(context, accountId, recordId) {
-      const { size, checkpoint } = await headFor(context, accountId)
-      const seq = await selectSeqOf(reads, accountId, recordId)
-      const index = seq === null ? null : await readLeafIndex(reads, seq)
-      const [record] = seq === null ? [] : await selectWritten(reads, [seq])
-      if (index === null || index >= size || !record) throw new Fault('not_found', 'no such record in this audit trail')
-      const hashes = await hashesOf(accountId, inclusionRanges(index, size))
-      return {
-        type: 'keyward-audit-proof',
-        entry: entryText(record),
-        proof: formatProof({ index, hashes, checkpoint }),
-        verifier: verifierText(accountId),
-      }
+      await authorize(context, accountId)
+      return await prove(accountId, recordId)
     },
+
+    prove,
 
     async consistency(context, accountId, oldSize) {
       const { size, checkpoint } = await headFor(context, accountId)

@@ -10,6 +10,9 @@ import { auditLogCursor } from './log.ts'
 
 const dayMs = 24 * 3_600_000
 
+/** What destroy certificates are proved by. There is one of each for a key and an account. */
+const kept = ['kms', 'hs-crypto'].flatMap((service) => [`${service}.secrets.purge`, `${service}.data-keys.destroy`])
+
 /** To be called again and again. 0 days keeps them for ever. */
 export function makePruning(parts: {
   readonly database: Database
@@ -27,7 +30,7 @@ export function makePruning(parts: {
     const page = () =>
       database.transaction(async (tx) => {
         const untilSeq = await readCursor(tx, auditLogCursor)
-        return await deleteOldest(tx, { before, untilSeq, limit: auditPrunedPerTransaction })
+        return await deleteOldest(tx, { before, untilSeq, limit: auditPrunedPerTransaction, kept })
       })
     while (await page());
   }

@@ -141,7 +141,7 @@ export function verifyProof(text: string, leafHash: Uint8Array, verifier: NoteVe
 }
 
 /** Base64 of RFC 4648 section 4, in the one form that encodes its bytes; null for anything else. */
-function parseBase64(text: string): Uint8Array | null {
+export function parseBase64(text: string): Uint8Array | null {
   const bytes = Buffer.from(text, 'base64')
   return bytes.toString('base64') === text ? new Uint8Array(bytes) : null
 }

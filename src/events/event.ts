@@ -104,7 +104,11 @@ export type Event =
       deletedAt: number
       purgeAllowedFrom: number
       purgeEligibleOn: number
+      /** SHA-256 of the statement, in hexadecimal; docs/formats.md, "Destroy certificate". */
+      destroyCertificate: string
     })
+  /** Wrapped data keys of the account died with a purged key, whoever owned that. */
+  | (Base & { type: 'kms.data-keys.destroyed'; keyCrn: string; dataKeyCount: number; destroyCertificate: string })
   | (Base & { type: 'kms.key.moved'; keyCrn: string; keyRingId: string; previousKeyRingId: string })
   | (Base & { type: 'kms.key.sync-requested'; keyCrn: string })
   | (Base & { type: 'kms.key.set-for-deletion'; keyCrn: string; authorizationExpiresAt: number })

@@ -93,18 +93,24 @@ export async function selectSeqOf(reads: Reads, accountId: string, id: string): 
   return (await query.executeTakeFirst())?.seq ?? null
 }
 
+export interface Pruned {
+  readonly before: number
+  readonly untilSeq: number
+  readonly limit: number
+  /** Actions whose records stay: other things are proved by them. */
+  readonly kept: readonly string[]
+}
+
 /**
  * Deletes what of the oldest `limit` records, of all accounts and as far as the signed log has come, is older than `before`;
  * whether that was all of them, so that more may be waiting. In the order of writing, which is that of time but for moments.
  */
-export async function deleteOldest(
-  tx: Tx,
-  { before, untilSeq, limit }: { readonly before: number; readonly untilSeq: number; readonly limit: number },
-): Promise<boolean> {
+export async function deleteOldest(tx: Tx, { before, untilSeq, limit, kept }: Pruned): Promise<boolean> {
   const oldest = await tx
     .selectFrom('event_audit')
     .select(['seq', 'at'])
     .where('seq', '<=', untilSeq)
+    .where('action', 'not in', kept)
     .orderBy('seq')
     .limit(limit)
     .execute()

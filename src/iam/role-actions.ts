@@ -167,6 +167,7 @@ export const objectStorageActions = { objectReader, objectWriter, contentReader 
 /** Keyward's own service: what an account sees of itself and of the keys that it depends on, and what it says to that. */
 const ownReader = of('keyward', [
   'audit.read',
+  'destroy-certificates.read',
   'foreign-keys.list',
   'metrics.read',
   'notices.read',

@@ -25,7 +25,7 @@ export const kmsAuditEvents: EventDescriber = {
     if (event.type === 'kms.instance.network-policies-lifted') return liftedRecord(event)
     const verb = ownActions[event.type]
     if (verb === undefined || !('keyCrn' in event)) return null
-    if (isWithinCall && event.type !== 'kms.registrations.deactivated') return null
+    if (isWithinCall && !besideCalls.has(event.type)) return null
     const status = event.type === 'kms.lifecycle.failed' ? event.reasonCode : 200
     const reason = event.type === 'kms.lifecycle.failed' ? { reason: event.reasonForFailure } : {}
     const action = `${keyNameOf(event.keyCrn)?.serviceName ?? 'kms'}.${verb}`
@@ -52,7 +52,12 @@ const ownActions: Readonly<Partial<Record<Event['type'], string>>> = {
   'kms.lifecycle.acknowledged': 'secrets-event.ack',
   'kms.lifecycle.failed': 'secrets-event.ack',
   'kms.registrations.deactivated': 'registrations.deactivate',
+  // Ours: in the trail of each account whose data keys they were.
+  'kms.data-keys.destroyed': 'data-keys.destroy',
 }
+
+/** What a call brings about beside what it is for. */
+const besideCalls: ReadonlySet<Event['type']> = new Set(['kms.registrations.deactivated', 'kms.data-keys.destroyed'])
 
 /** As the documented records call them. */
 const policyNames = { allowedIP: 'policyAllowedIPEnabled', allowedNetwork: 'policyAllowedNetworkEnabled' } as const
@@ -131,7 +136,10 @@ function detailsOf(event: Event): AuditData {
         deletionDate: rfc3339Seconds(event.deletedAt),
         purgeAllowedFrom: rfc3339Seconds(event.purgeAllowedFrom),
         purgeEligibleOn: rfc3339Seconds(event.purgeEligibleOn),
+        destroyCertificate: event.destroyCertificate,
       }
+    case 'kms.data-keys.destroyed':
+      return { totalDataKeys: event.dataKeyCount, destroyCertificate: event.destroyCertificate }
     case 'kms.key-ring.created':
     case 'kms.key-ring.deleted':
       return { keyRingId: event.keyRingId }

@@ -21,7 +21,9 @@ import { announceConvergence } from './rotation-progress.ts'
 import { dataKeyAad, isOwn, registeredByAnother, requireOwnResource, serviceIamId } from './resource.ts'
 import { selectVersion } from './tables-version.ts'
 import { selectRegistration, upsertRegistration } from './tables-registration.ts'
+import { insertWrappedKeys } from './tables-wrapped-key.ts'
 import { deleteOwnRegistration, selectKeyOfAnyone, selectRegistrationsOfService } from './tables-service.ts'
+import { wrappedKeyNote } from './wrapped-key-note.ts'
 
 export interface KeyUser {
   readonly keyCrn: string
@@ -75,6 +77,8 @@ export function makeDataKeys(parts: {
         await outbox.append(tx, { type, ...facts, keyVersionId: versionId })
         if (before) await announceConvergence(tx, outbox, key, facts)
       }
+      const made = { keyId: key.id, keyVersionId: versionId, resourceCrn, wrapped, by: as, now }
+      await insertWrappedKeys(tx, [wrappedKeyNote(made, random)])
       return { keyCrn: facts.keyCrn, keyVersionId: versionId, wrapped }
     })
   }

@@ -4,9 +4,16 @@
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import type { Database, Reads } from '#store/database.ts'
+import type { KeyPurge } from './key-purge.ts'
 import type { KmsInstance, KmsPort } from './port.ts'
 import type { Scrubbing } from './scrubbing.ts'
-import { deleteInstance as deleteRows, hasInstanceOf, insertInstance, selectLivingKeyIds } from './tables-service.ts'
+import {
+  deleteInstance as deleteRows,
+  hasInstanceOf,
+  insertInstance,
+  selectKeysOfInstance,
+  selectLivingKeyIds,
+} from './tables-service.ts'
 
 export type Instances = Pick<KmsPort, 'hsCryptoRefusal' | 'createInstance' | 'deleteInstance'>
 
@@ -15,8 +22,9 @@ export function makeInstances(parts: {
   readonly clock: Clock
   readonly isMasterKeyInToken: boolean
   readonly scrubbing: Scrubbing
+  readonly purgeKey: KeyPurge
 }): Instances {
-  const { database, clock, isMasterKeyInToken, scrubbing } = parts
+  const { database, clock, isMasterKeyInToken, scrubbing, purgeKey } = parts
   const hsCryptoRefusal = isMasterKeyInToken ? null : needsToken
 
   async function createInstance(instance: KmsInstance): Promise<void> {
@@ -29,7 +37,10 @@ export function makeInstances(parts: {
     await database.transaction(async (tx) => {
       const living = await selectLivingKeyIds(tx, id, namedKeysMax + 1)
       if (living.length > 0) throw keysRemain(id, living)
-      await deleteRows(tx, id, clock.now())
+      const now = clock.now()
+      for (const key of await selectKeysOfInstance(tx, id, now))
+        await purgeKey(tx, { key, rule: 'instance-deleted', purgedBy: null, now })
+      await deleteRows(tx, id)
     })
     await scrubbing.scrub()
   }

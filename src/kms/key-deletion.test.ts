@@ -8,7 +8,7 @@ import type { KeyState } from './key-state.ts'
 import { enveloped, keyBody, makeWire, refusal } from './testing/wire.ts'
 import type { Json } from './testing/wire.ts'
 import type { Answer, Wire } from './testing/wire.ts'
-import { accountA, blockStorage, caller, managerActions, volumeCrn } from './testing/world.ts'
+import { accountA, accountB, blockStorage, caller, managerActions, volumeCrn } from './testing/world.ts'
 import type { World } from './testing/world.ts'
 import { waits } from './waits.ts'
 
@@ -175,8 +175,12 @@ test('a purge leaves no row of the key, its material least of all', async () => 
   for (const table of tables) {
     assert.deepEqual(await world.database.reads.selectFrom(table).selectAll().execute(), [], table)
   }
-  const [event] = (await world.events()).slice(-1)
+  const [event, told] = (await world.events()).slice(-2)
   assert.deepEqual([event?.['type'], event?.['purgeAllowedFrom']], ['kms.key.purged', world.clock.now()])
+  assert.deepEqual(
+    [told?.['type'], told?.['accountId'], told?.['dataKeyCount']],
+    ['kms.data-keys.destroyed', accountB, 1],
+  )
 })
 
 test('the sealed material of a purged key is in no file of the database, also where others read it meanwhile', async () => {
@@ -247,6 +251,17 @@ test('dual authorization takes two people within seven days, and any other way i
   clock.advance(waits.settleMs)
   await wire.expect(201, 'POST', `/keys/${id}/restore`)
   assert.deepEqual(refusal(await remove(as)), unmet, 'the first word went with the deletion')
+  await set()
+  assert.equal((await remove(as)).status, 204)
+  clock.advance(waits.purgeMs)
+  await wire.expect(204, 'DELETE', `/keys/${id}/purge`, { as: purger(wire.world) })
+  const destroyed = await wire.world.kms.ledgerPort.destroyedKey(accountA, id)
+  const persons = JSON.parse(destroyed?.persons ?? '')
+  assert.deepEqual(
+    [persons.deleted_by, persons.approved_by, persons.purged_by],
+    [as, 'IBMid-owner', purger(wire.world)],
+    'the certificate of its end names all three',
+  )
   const plain = await wire.makeKey()
   const refused = await wire.send('POST', `/keys/${plain.id}/actions/setKeyForDeletion`)
   assert.deepEqual(refusal(refused), [409, 'NOT_DUAL_AUTH_ERR'])

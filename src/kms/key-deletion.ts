@@ -8,12 +8,13 @@ import { keysPerSweep, noticeResourcesMax } from '#base/limits.ts'
 import type { Sealer } from '#base/sealer.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Caller, Grant } from '#iam/port.ts'
-import type { Database, Reads, Tx } from '#store/database.ts'
-import { deletionRules, obey } from './action-rules.ts'
+import type { Database, Reads } from '#store/database.ts'
+import { deletionRules, deletionSetAt, obey } from './action-rules.ts'
 import type { Access, Asked } from './access.ts'
-import { crnOf, requireState } from './key.ts'
+import { requireState } from './key.ts'
 import type { Key } from './key.ts'
 import { told } from './key-lifecycle.ts'
+import type { KeyPurge } from './key-purge.ts'
 import { nextState } from './key-state.ts'
 import { aliasesOf, readKey, readPayload } from './keys.ts'
 import type { ShownKey } from './keys.ts'
@@ -26,7 +27,7 @@ import { selectPoliciesFor } from './tables-instance.ts'
 import { setDeletionSet, setDestroyed, setRestored } from './tables-key.ts'
 import { countProtected, deleteRegistrations } from './tables-registration.ts'
 import { keyIdOf } from './tables-rows.ts'
-import { deleteKey, selectKeysToPurge } from './tables-service.ts'
+import { selectKeysToPurge } from './tables-service.ts'
 import { requireElapsed, waits } from './waits.ts'
 
 export type KeyDeletion = ReturnType<typeof makeKeyDeletion>
@@ -40,8 +41,9 @@ export function makeKeyDeletion(parts: {
   readonly leases: Leases
   readonly notices: Notices
   readonly scrubbing: Scrubbing
+  readonly purgeKey: KeyPurge
 }) {
-  const { database, outbox, clock, sealer, access, leases, notices, scrubbing } = parts
+  const { database, outbox, clock, sealer, access, leases, notices, scrubbing, purgeKey } = parts
 
   async function permitRemoval(asked: Asked, id: string): Promise<Grant<'kms.secrets.delete'>> {
     if (serviceOf(asked.caller)) throw notForServices()
@@ -77,7 +79,8 @@ export function makeKeyDeletion(parts: {
       for (const { resourceCrn } of uses) {
         await outbox.append(tx, { type: 'kms.registration.deleted', ...told(asked, key), resourceCrn })
       }
-      await setDestroyed(tx, grant, { at: now, by: asked.caller.iamId })
+      const approvedBy = key.policies.dualAuthDelete?.enabled ? (deletionSetAt(key, now)?.by ?? null) : null
+      await setDestroyed(tx, grant, { at: now, by: asked.caller.iamId, approvedBy })
       await outbox.append(tx, {
         type: 'kms.key.deleted',
         ...told(asked, key),
@@ -119,7 +122,7 @@ export function makeKeyDeletion(parts: {
       const since = key.deleted?.at ?? now
       requireElapsed({ since, waitMs: waits.purgeMs, now, what: `purging key ${key.id}` })
       const aliases = await aliasesOf(tx, key)
-      await purgeRows(tx, key, told(asked, key))
+      await purgeKey(tx, { key, rule: 'requested', purgedBy: asked.caller.iamId, now })
       return { key, aliases, payload: null }
     })
     await scrubbing.scrub()
@@ -131,23 +134,11 @@ export function makeKeyDeletion(parts: {
     const count = await database.transaction(async (tx) => {
       const now = clock.now()
       const keys = await selectKeysToPurge(tx, now - waits.keepDeletedMs, now, keysPerSweep)
-      for (const key of keys) await purgeRows(tx, key, { accountId: key.instance.accountId, keyCrn: crnOf(key) })
+      for (const key of keys) await purgeKey(tx, { key, rule: 'retention', purgedBy: null, now })
       return keys.length
     })
     if (count === keysPerSweep) return await purgeDeleted()
     if (count > 0) await scrubbing.scrub()
-  }
-
-  async function purgeRows(tx: Tx, key: Key, facts: { accountId: string; initiatorId?: string; keyCrn: string }) {
-    const deletedAt = key.deleted?.at ?? 0
-    await deleteKey(tx, key.id, clock.now())
-    await outbox.append(tx, {
-      type: 'kms.key.purged',
-      ...facts,
-      deletedAt,
-      purgeAllowedFrom: deletedAt + waits.purgeMs,
-      purgeEligibleOn: deletedAt + waits.keepDeletedMs,
-    })
   }
 
   /** The first person's word. Saying it again begins the seven days anew. */

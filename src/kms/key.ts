@@ -31,7 +31,7 @@ export interface Key {
   readonly updatedAt: number
   readonly rotatedAt: number | null
   readonly expiresAt: number | null
-  readonly deleted: { readonly at: number; readonly by: string } | null
+  readonly deleted: Deletion | null
   /** When it was last disabled, enabled, deleted or restored. */
   readonly stateChangedAt: number
   readonly syncedAt: number | null
@@ -42,6 +42,13 @@ export interface Key {
   readonly deletionSet: { readonly by: string; readonly until: number } | null
   /** The version that wraps; a standard key has only this one. */
   readonly newestVersion: KeyVersion
+}
+
+export interface Deletion {
+  readonly at: number
+  readonly by: string
+  /** Who gave the first of two words, where dual authorization asked for two. */
+  readonly approvedBy: string | null
 }
 
 export interface KeyVersion {

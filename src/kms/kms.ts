@@ -31,6 +31,7 @@ import { makeKeyLifecycle } from './key-lifecycle.ts'
 import type { KeyLifecycle } from './key-lifecycle.ts'
 import { makeKeyPolicies } from './key-policies.ts'
 import type { KeyPolicyStore } from './key-policies.ts'
+import { makeKeyPurge } from './key-purge.ts'
 import { makeKeyRings } from './key-rings.ts'
 import type { KeyRings } from './key-rings.ts'
 import { makeKeyRotation } from './key-rotation.ts'
@@ -126,11 +127,12 @@ export function makeKms(parts: {
   const leases = makeLeases({ ...parts, reads, standings, fencing, book, unwrapTimes, revocation })
   const notices = makeNotices(parts)
   const scrubbing = makeScrubbing(database)
-  const within = { ...parts, access, leases, notices, scrubbing }
+  const purgeKey = makeKeyPurge(parts)
+  const within = { ...parts, access, leases, notices, scrubbing, purgeKey }
   const lifecycle = { ...makeKeyLifecycle(within), ...makeKeyDeletion(within), ...makeKeyRotation(within) }
   const { leaseDataKey, renewLeases, releaseLeases } = leases
   const port: KmsPort = {
-    ...makeInstances({ ...parts, scrubbing }),
+    ...makeInstances(within),
     ...makeDataKeys({ ...parts, leases }),
     ...makeRewrapping(parts),
     ...makeProviderKeys(parts),

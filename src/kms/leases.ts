@@ -13,7 +13,7 @@ import { dataKeyBytes, leaseMs, leasesPerHolderMax } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
 import { sealLeasedKey } from '#crypto/leased-key.ts'
-import { wrappedKeyRefusal } from '#crypto/wrapped-key.ts'
+import { versionOf, wrappedKeyRefusal } from '#crypto/wrapped-key.ts'
 import type { IamPort } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
 import type { Fencing } from './fencing.ts'
@@ -26,7 +26,9 @@ import type { KmsPort, Lease, LeasedDataKey, LeaseRequest, Revocation } from './
 import { dataKeyAad, isOwn } from './resource.ts'
 import type { Standings } from './standings.ts'
 import { selectRegistration } from './tables-registration.ts'
+import type { Unwrapped } from './tables-uses.ts'
 import type { UnwrapTimes } from './unwrap-times.ts'
+import { wrappedKeyNote } from './wrapped-key-note.ts'
 
 export interface Leases extends Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'> {
   /** The key was disabled: nothing is opened under it any more, and what is open ends unless it may run on. */
@@ -72,7 +74,7 @@ export function makeLeases(parts: {
     book.write(lease)
     try {
       const sealedDataKey = await open(lease, request)
-      unwrapTimes.note({ keyId: name.keyId, resourceCrn: request.resourceCrn, at: clock.now() })
+      unwrapTimes.note(opened(name.keyId, request, clock.now()))
       return { leaseId: lease.id, leaseMs, sealedDataKey }
     } catch (error) {
       book.take(({ id }) => id === lease.id)
@@ -100,6 +102,13 @@ export function makeLeases(parts: {
     const sealed = sealLeasedKey(dataKey, recipientKey, { holderId, leaseId, resourceCrn })
     if (!fencing.hasHolder(holderId) || !book.give(leaseId)) throw revoked(key.id)
     return sealed
+  }
+
+  /** What opened is a wrapped key of the resource, also where it was made before those were written down. */
+  function opened(keyId: string, { resourceCrn, wrapped, as }: LeaseRequest, now: number): Unwrapped {
+    const keyVersionId = versionOf(wrapped) ?? ''
+    const note = wrappedKeyNote({ keyId, keyVersionId, resourceCrn, wrapped, by: as, now }, random)
+    return { keyId, resourceCrn, at: now, note }
   }
 
   async function renewLeases(holderId: string, leaseIds: readonly string[]): Promise<readonly Lease[]> {

@@ -254,6 +254,23 @@ export interface KeyImpact {
   readonly groups: readonly ImpactGroup[]
 }
 
+/** What a purge has left of a key: docs/formats.md, "Destroy certificate". */
+export interface DestroyedKey {
+  readonly keyId: string
+  readonly keyCrn: string
+  readonly accountId: string
+  readonly statement: string
+  /** Who did it: for the owner alone. */
+  readonly persons: string
+}
+
+/** A wrapped data key that died with a key: the text of its leaf, and the proof that it is in the tree of the statement. */
+export interface DestroyedDataKey {
+  readonly leaf: string
+  readonly index: number
+  readonly hashes: readonly Uint8Array[]
+}
+
 /** What makes the use of keys visible asks the key manager: who uses what, and what would come of an action. */
 export interface KeyLedgerPort {
   /** Leave to see who uses a key. Faults as the key manager's API has them. */
@@ -282,4 +299,15 @@ export interface KeyLedgerPort {
   impact(ask: KeyAsk, action: ImpactAction, policyId: string | null): Promise<KeyImpact>
   /** Does it, as the API of the key manager would for the caller. */
   act(ask: KeyAsk, action: PlannableAction, options: { readonly force: boolean }): Promise<void>
+  /** Null where the account has no purged key of that id. */
+  destroyedKey(accountId: string, keyId: string): Promise<DestroyedKey | null>
+  /**
+   * Every data key of the account's resource that the key had wrapped; of the key that was purged last where none is named.
+   * Null where there is none.
+   */
+  destroyedDataKeys(wanted: {
+    readonly accountId: string
+    readonly resourceCrn: string
+    readonly keyId: string | null
+  }): Promise<{ readonly key: DestroyedKey; readonly dataKeys: readonly DestroyedDataKey[] } | null>
 }

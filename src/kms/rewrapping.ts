@@ -26,6 +26,8 @@ import { moveRegistrations, selectRegistrationsByCrn, upsertRegistration } from 
 import type { OwnRegistration, RegisterGrant } from './tables-registration.ts'
 import { selectKeyOfAnyone, selectVersionsOfRegistrations } from './tables-service.ts'
 import { selectVersion } from './tables-version.ts'
+import { insertWrappedKeys } from './tables-wrapped-key.ts'
+import { wrappedKeyNote } from './wrapped-key-note.ts'
 
 export type Rewrapping = Pick<KmsPort, 'rewrapDataKeys' | 'lagging'>
 
@@ -61,6 +63,14 @@ export function makeRewrapping(parts: {
         return rewrapped(key, roots, wrapped, resourceCrn)
       })
       const done = crns.filter((_, i) => !(results[i] instanceof Fault))
+      const now = clock.now()
+      const made = results.flatMap((result, i) =>
+        result instanceof Fault ? [] : [{ ...result, keyId: key.id, resourceCrn: crns[i] ?? '', by: as, now }],
+      )
+      await insertWrappedKeys(
+        tx,
+        made.map((one) => wrappedKeyNote(one, random)),
+      )
       await move(tx, { leave, key, as, registered, done: new Set(done) })
       return results
     })

@@ -33,10 +33,12 @@ test('an instance of hs-crypto is made only where the master key is in a token',
   const { database, clock } = world
   const scrubbing = makeScrubbing(database)
   const hsm = { ...instance, serviceName: 'hs-crypto' } as const
-  const without = makeInstances({ database, clock, isMasterKeyInToken: false, scrubbing })
+  const purgeKey = () => assert.fail('nothing is purged')
+  const parts = { database, clock, scrubbing, purgeKey }
+  const without = makeInstances({ ...parts, isMasterKeyInToken: false })
   assert.match(without.hsCryptoRefusal ?? '', /hardware security module/)
   await assert.rejects(without.createInstance(hsm), fails('conflict'))
-  const within = makeInstances({ database, clock, isMasterKeyInToken: true, scrubbing })
+  const within = makeInstances({ ...parts, isMasterKeyInToken: true })
   assert.equal(within.hsCryptoRefusal, null)
   await within.createInstance(hsm)
   await within.createInstance(hsm)

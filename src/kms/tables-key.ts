@@ -6,7 +6,7 @@ import { assert } from '#base/assert.ts'
 import type { Grant } from '#iam/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import type { KmsTables } from '#store/schema/kms.ts'
-import type { Key } from './key.ts'
+import type { Deletion, Key } from './key.ts'
 import { stateNumbers } from './key-state.ts'
 import type { KeyState } from './key-state.ts'
 import type { KeyPolicies } from './policy.ts'
@@ -50,6 +50,7 @@ export async function insertKey(tx: Tx, grant: CreateGrant, key: Key): Promise<v
     rotation_due_at: key.rotationDueAt,
     deletion_set_by: null,
     deletion_set_until: null,
+    deletion_approved_by: null,
   }
   await tx.insertInto('kms_key').values(row).execute()
 }
@@ -63,19 +64,16 @@ export async function setState(
   await updateKey(tx, grant, { state: stateNumbers[state], updated_at: now, state_changed_at: now })
 }
 
-export async function setDestroyed(
-  tx: Tx,
-  grant: Grant<'kms.secrets.delete'>,
-  deleted: { readonly at: number; readonly by: string },
-): Promise<void> {
-  const { at, by } = deleted
+export async function setDestroyed(tx: Tx, grant: Grant<'kms.secrets.delete'>, deleted: Deletion): Promise<void> {
+  const { at, by, approvedBy } = deleted
   const state = { state: stateNumbers.destroyed, updated_at: at, state_changed_at: at }
-  await updateKey(tx, grant, { ...state, deleted_at: at, deleted_by: by, ...noDeletionSet })
+  const words = { deleted_by: by, deletion_approved_by: approvedBy, ...noDeletionSet }
+  await updateKey(tx, grant, { ...state, deleted_at: at, ...words })
 }
 
 export async function setRestored(tx: Tx, grant: Grant<'kms.secrets.restore'>, now: number): Promise<void> {
   const state = { state: stateNumbers.active, updated_at: now, state_changed_at: now }
-  await updateKey(tx, grant, { ...state, deleted_at: null, deleted_by: null })
+  await updateKey(tx, grant, { ...state, deleted_at: null, deleted_by: null, deletion_approved_by: null })
 }
 
 export async function setRotated(

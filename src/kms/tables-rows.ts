@@ -64,7 +64,10 @@ export function toKey(row: KeyRow, now: number): Key {
     updatedAt: row.updated_at,
     rotatedAt: row.rotated_at,
     expiresAt: row.expires_at,
-    deleted: row.deleted_at === null || row.deleted_by === null ? null : { at: row.deleted_at, by: row.deleted_by },
+    deleted:
+      row.deleted_at === null || row.deleted_by === null
+        ? null
+        : { at: row.deleted_at, by: row.deleted_by, approvedBy: row.deletion_approved_by },
     stateChangedAt: row.state_changed_at,
     syncedAt: row.synced_at,
     policies: parsePolicies(row.policies),

@@ -103,10 +103,14 @@ export async function selectLivingKeyIds(tx: Tx, instanceId: string, limit: numb
   return rows.map((row) => row.id)
 }
 
-/** Purges an instance whose keys are all destroyed, with those keys and their material. */
-export async function deleteInstance(tx: Tx, id: string, now: number): Promise<void> {
-  const keys = await tx.selectFrom('kms_key').select('id').where('instance_id', '=', id).execute()
-  for (const key of keys) await deleteKey(tx, key.id, now)
+/** All of them, whatever their state. */
+export async function selectKeysOfInstance(tx: Tx, instanceId: string, now: number): Promise<readonly Key[]> {
+  const rows = await selectWholeKeys(tx).where('kms_key.instance_id', '=', instanceId).orderBy('kms_key.id').execute()
+  return rows.map((row) => toKey(row, now))
+}
+
+/** Of an instance whose keys have been purged. */
+export async function deleteInstance(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('kms_key_ring').where('instance_id', '=', id).execute()
   await tx.deleteFrom('kms_import_token').where('instance_id', '=', id).execute()
   await tx.deleteFrom('kms_instance').where('id', '=', id).execute()

@@ -7,11 +7,13 @@ import type { Key } from './key.ts'
 import { stateNumbers } from './key-state.ts'
 import { selectWholeKeys, toKey } from './tables-rows.ts'
 import type { BookLine, KeyUse, UsedKey } from './port.ts'
+import type { WrappedKeyNote } from './tables-wrapped-key.ts'
 
 export interface Unwrapped {
   readonly keyId: string
   readonly resourceCrn: string
   readonly at: number
+  readonly note: WrappedKeyNote
 }
 
 export async function setLastUnwrapped(tx: Tx, unwrapped: readonly Unwrapped[]): Promise<void> {

@@ -6,6 +6,7 @@ import type { Clock } from '#base/clock.ts'
 import { unwrapTimesMs } from '#base/limits-ledger.ts'
 import type { Log } from '#base/log.ts'
 import type { Database } from '#store/database.ts'
+import { insertWrappedKeys } from './tables-wrapped-key.ts'
 import { setLastUnwrapped } from './tables-uses.ts'
 import type { Unwrapped } from './tables-uses.ts'
 
@@ -32,7 +33,14 @@ export function makeUnwrapTimes(parts: {
     waiting = new Map()
     if (batch.size === 0) return
     try {
-      await database.transaction((tx) => setLastUnwrapped(tx, [...batch.values()]))
+      await database.transaction(async (tx) => {
+        const all = [...batch.values()]
+        await setLastUnwrapped(tx, all)
+        await insertWrappedKeys(
+          tx,
+          all.map(({ note }) => note),
+        )
+      })
     } catch (error) {
       log.error({ err: error, count: batch.size }, 'the times of unwraps could not be written')
     }

@@ -28,7 +28,9 @@ import { actionOf } from './service-name.ts'
 import { standingIn } from './standings.ts'
 import { selectKeyOfAnyone } from './tables-service.ts'
 import { selectBooks, selectExpiring, selectUsedKeys, selectUsers, selectUses, selectUsesAt } from './tables-uses.ts'
+import { selectDestroyedKey, selectDestroyedKeyOf, selectWrappedKeys } from './tables-wrapped-key.ts'
 import type { UnwrapTimes } from './unwrap-times.ts'
+import { leafOf, treeOf } from './wrapped-key-note.ts'
 
 export function makeUses(parts: {
   readonly reads: Reads
@@ -120,6 +122,8 @@ export function makeUses(parts: {
     books: ({ resourceCrn, keyCrn: crn }, limit) =>
       selectBooks(reads, { resourceCrn, keyId: keyNameOf(crn)?.keyId ?? crn }, limit),
     states: (keyCrns) => Promise.all(keyCrns.map(stateOf)),
+    destroyedKey: (accountId, keyId) => selectDestroyedKey(reads, accountId, keyId),
+    destroyedDataKeys: (wanted) => destroyedDataKeys(reads, wanted),
     impact: makeImpact(parts),
     act: (ask, action, options) =>
       watchAction(audit, actions[action], ask, makeUuid(random), () => act(ask, action, options)),
@@ -147,3 +151,19 @@ export const ledgerKey = (key: Key): LedgerKey => ({
 })
 
 const noRight: KeyRight = { standing: 'unauthorized', policyId: null, newestVersionId: null, expiresAt: null }
+
+async function destroyedDataKeys(
+  reads: Reads,
+  wanted: Parameters<KeyLedgerPort['destroyedDataKeys']>[0],
+): ReturnType<KeyLedgerPort['destroyedDataKeys']> {
+  const key = await selectDestroyedKeyOf(reads, wanted)
+  if (!key) return null
+  const notes = await selectWrappedKeys(reads, key.keyId, key.dataKeyCount)
+  const tree = treeOf(notes)
+  const dataKeys = notes.flatMap((note, index) =>
+    note.resourceCrn === wanted.resourceCrn && note.accountId === wanted.accountId
+      ? [{ leaf: leafOf(note), index, hashes: tree.proofOf(index) }]
+      : [],
+  )
+  return dataKeys.length === 0 ? null : { key, dataKeys }
+}

@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
+import { certificateContract } from './contract-certificates.ts'
 import { noticeContract } from './contract-notices.ts'
 import { planContract } from './contract-plans.ts'
 import { webhookContract } from './contract-webhooks.ts'
@@ -61,4 +62,5 @@ export const ledgerContract = {
   ...noticeContract,
   ...webhookContract,
   ...planContract,
+  ...certificateContract,
 } as const satisfies Contract

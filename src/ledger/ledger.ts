@@ -1,6 +1,8 @@
 // The use of keys across accounts, made visible to both sides, put together from its parts.
 
 import type { Consumer } from '#events/dispatcher.ts'
+import { makeCertificates } from './certificates.ts'
+import type { Certificates } from './certificates.ts'
 import { makeDeliveries } from './deliveries.ts'
 import { makeFeed } from './feed.ts'
 import { makeForeignKeys } from './foreign-keys.ts'
@@ -31,6 +33,7 @@ export interface Ledger {
   readonly streams: NoticeStreams
   readonly webhooks: Webhooks
   readonly plans: Plans
+  readonly certificates: Certificates
   readonly consumers: readonly Consumer[]
   /** Ends streams, and sends no more. */
   close(): void
@@ -54,6 +57,7 @@ export function makeLedger(given: LedgerParts & { readonly wake: (consumer: stri
     streams,
     webhooks: makeWebhooks(parts),
     plans,
+    certificates: makeCertificates(parts),
     consumers: [makeFeed(parts, { post, plans }), deliveries.consumer, proofs.consumer],
     close() {
       streams.close()

@@ -11,6 +11,18 @@ import type { KeyLedgerPort } from '#kms/port.ts'
 import type { Database } from '#store/database.ts'
 import type { VpcPort } from '#vpc/port.ts'
 
+/** What the audit log proves to whoever has been given leave to the record in question. */
+export interface AuditProofs {
+  /** Writes the records that wait. */
+  flush(): Promise<void>
+  prove(
+    accountId: string,
+    recordId: string,
+  ): Promise<{ readonly entry: string; readonly proof: string; readonly verifier: string }>
+  /** A statement about a key of the account, as a signed note. */
+  signStatement(accountId: string, text: string): string
+}
+
 export interface LedgerParts {
   readonly database: Database
   readonly outbox: Outbox
@@ -26,6 +38,7 @@ export interface LedgerParts {
   readonly kms: KeyLedgerPort
   readonly vpc: VpcPort
   readonly disk: ImagesPort
+  readonly auditLog: AuditProofs
   /** Whether webhooks may point inside, and speak plain HTTP: in a laboratory. */
   readonly allowPrivateWebhooks: boolean
 }

@@ -8,6 +8,7 @@ export const ledgerRoutes = (ledger: Ledger): Routes<typeof ledgerContract, Cont
   ...noticeRoutes(ledger),
   ...webhookRoutes(ledger),
   ...planRoutes(ledger),
+  ...certificateRoutes(ledger),
 })
 
 type AllRoutes = Routes<typeof ledgerContract, Context, Anyone>
@@ -49,4 +50,10 @@ const planRoutes = ({ plans }: Ledger) =>
     getPlan: (context, { path }) => plans.get(context, path.id),
     withdrawPlan: (context, { path }) => plans.withdraw(context, path.id),
     proceedWithPlan: (context, { path, body }) => plans.proceed(context, path.id, body),
+  }) satisfies Partial<AllRoutes>
+
+const certificateRoutes = ({ certificates }: Ledger) =>
+  ({
+    getDestroyCertificate: (context, { path, query }) => certificates.get(context, path.id, query),
+    getDestroyedDataKeys: (context, { query }) => certificates.getPart(context, query),
   }) satisfies Partial<AllRoutes>

@@ -18,6 +18,7 @@ import * as vpcPages from './migrations/0009-vpc-pages.ts'
 import * as ledger from './migrations/0010-ledger.ts'
 import * as auditLog from './migrations/0011-audit-log.ts'
 import * as vpcImages from './migrations/0012-vpc-images.ts'
+import * as revocations from './migrations/0019-revocations.ts'
 import type { Schema } from './schema/schema.ts'
 
 const migrations: Readonly<Record<string, Migration>> = {
@@ -33,6 +34,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0010-ledger': ledger,
   '0011-audit-log': auditLog,
   '0012-vpc-images': vpcImages,
+  '0019-revocations': revocations,
 }
 
 /** All of them in one transaction: a crash leaves the schema of before. Calls for the connection to itself. */

@@ -49,6 +49,8 @@ export interface KmsTables {
     /** Dual authorization: who gave the first of two words for the deletion, and until when it counts. */
     deletion_set_by: string | null
     deletion_set_until: number | null
+    /** Of a deleted key: who gave the first word, where two were asked for. */
+    deletion_approved_by: string | null
   }
   /** Other names of a key, unique in its instance. */
   kms_alias: {

@@ -4,6 +4,7 @@ import type { AuditTables } from './audit.ts'
 import type { CosTables } from './cos.ts'
 import type { EventTables } from './events.ts'
 import type { IamTables } from './iam.ts'
+import type { KmsRevocationTables } from './kms-revocations.ts'
 import type { KmsTables } from './kms.ts'
 import type { LedgerTables } from './ledger.ts'
 import type { ResourceTables } from './resources.ts'
@@ -17,6 +18,7 @@ export type Schema = AuditTables &
   IamTables &
   ResourceTables &
   KmsTables &
+  KmsRevocationTables &
   VpcTables &
   VpcSnapshotTables &
   VpcImageTables &
