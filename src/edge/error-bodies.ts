@@ -154,11 +154,15 @@ export interface Failed {
   readonly requestId: string
   readonly url: string
   readonly at: string
+  /** Whether it came without any token: VPC has a code of its own for that. */
+  readonly hasNoToken?: boolean
 }
 
 export function errorBody(dialect: Dialect, fault: Fault, failed: Failed): ErrorBody {
   const code = isKmsStranger(dialect, fault) ? 'unauthenticated' : fault.code
-  const reason = fault.reason ?? schemaReason(dialect, fault) ?? reasons[dialect][fault.code]
+  const isTokenless = dialect === 'vpc' && fault.code === 'unauthenticated' && failed.hasNoToken
+  const general = isTokenless ? 'token_missing' : reasons[dialect][fault.code]
+  const reason = fault.reason ?? schemaReason(dialect, fault) ?? general
   if (dialect === 'cos') return { status: cosStatuses[reason] ?? status[code], body: cosBody(fault, reason, failed) }
   const body = { ...writers[dialect](fault, reason, status[code], failed), ...explained(fault.explanation) }
   return { status: status[code], body }

@@ -27,7 +27,8 @@ export function sendError(
 ): void {
   const fault = asFault(error)
   const id = requestId(request, dialect, parts.random)
-  const failed = { requestId: id, url: pathOf(request), at: rfc3339(parts.clock.now()) }
+  const hasNoToken = !request.headers.authorization
+  const failed = { requestId: id, url: pathOf(request), at: rfc3339(parts.clock.now()), hasNoToken }
   const facts = { err: error, requestId: id, method: request.method, path: failed.url }
   if (fault === null) parts.log.error(facts, 'a request met a bug of ours')
   else if (fault.code === 'unavailable') parts.log.warn(facts, 'a request could not be served')

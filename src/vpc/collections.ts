@@ -201,13 +201,19 @@ export async function renameOne<K extends RecordKind & Kind>(
   collection: Collection<K>,
   id: string,
   body: { readonly name?: string | undefined },
+  check: (now: Recorded<K>) => void = () => {},
 ): Promise<Recorded<K>> {
-  const { grant, found } = await readOne(parts, context, collection, 'update', id)
-  if (body.name === undefined) return found
-  const name = checkName(body.name)
+  const { grant } = await readOne(parts, context, collection, 'update', id)
   const { nameTakenCode } = collection
-  await parts.database.transaction((tx) => rename(parts, tx, context, grant, { found, name, nameTakenCode }))
-  return { ...found, name }
+  const asked = body.name === undefined ? null : checkName(body.name)
+  return await parts.database.transaction(async (tx) => {
+    const found = await readRecord(tx, collection.kind, grant)
+    if (!found) throw recordNotFound(collection.words, id)
+    check(found)
+    const name = asked ?? found.name
+    if (name !== found.name) await rename(parts, tx, context, grant, { found, name, nameTakenCode })
+    return { ...found, name }
+  })
 }
 
 export async function removeOne(

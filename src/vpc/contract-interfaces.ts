@@ -19,6 +19,7 @@ import {
   vniCollection,
   vniPatch,
   vniPrototype,
+  vniQuery,
   vniReply,
 } from './network-schemas.ts'
 import { paged, versionedQuery } from './schemas.ts'
@@ -124,7 +125,7 @@ const interfaces = {
     path: '/v1/virtual_network_interfaces',
     summary: 'List all virtual network interfaces',
     action: 'is.virtual-network-interface.virtual-network-interface.list',
-    query: Type.Object(paged),
+    query: vniQuery,
     status: 200,
     reply: vniCollection,
   },

@@ -2,6 +2,12 @@
 
 import { Fault } from '#base/fault.ts'
 
+/** What VPCs and virtual network interfaces are now, in words: their records have no revision that could be told. */
+export const recordEtag = (
+  { id, name }: { readonly id: string; readonly name: string },
+  flags: readonly boolean[] = [],
+): string => `W/"${[name, ...flags.map((flag) => (flag ? 'y' : 'n')), id.slice(-12)].join('-')}"`
+
 /** Demanded where a list is replaced whole, so that nobody undoes what he has not seen. */
 export function requireIfMatch(ifMatch: string | undefined, words: string): void {
   if (ifMatch !== undefined) return

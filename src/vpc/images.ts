@@ -64,9 +64,11 @@ export const isSystem = (name: string): boolean => operatingSystems.some((system
 
 const findImage = (id: string): StockImage | undefined => stockImages.find((image) => image.id === id)
 
-/** The stock image of the CRN, or null for any other. */
-export const imageIdOfCrn = (crn: string): string | null =>
-  stockImages.find(({ id }) => parseCrn(crn)?.resource === id)?.id ?? null
+/** The image that the CRN names, stock or an account's own; null where it names none. */
+export function imageIdOfCrn(text: string): string | null {
+  const crn = parseCrn(text)
+  return crn?.serviceName === 'is' && crn.resourceType === 'image' ? crn.resource : null
+}
 
 const imageCrn = (id: string, region: string): string =>
   `crn:v1:bluemix:public:is:${region}:a/${'0'.repeat(32)}::image:${id}`

@@ -51,21 +51,21 @@ export async function planInterface(
   at: { readonly field: string; readonly isPrimary: boolean },
 ): Promise<PlannedInterface> {
   const { field } = at
-  if (!body.subnet) throw wrong(`${field}.subnet`, 'is required', 'validation_required_field')
+  if (!body.subnet) throw wrong(under(field, 'subnet'), 'is required', 'validation_required_field')
   const subnet = await referred(
     parts,
     context,
     collections.subnet,
-    idOf(body.subnet, `${field}.subnet`),
-    `${field}.subnet`,
+    idOf(body.subnet, under(field, 'subnet')),
+    under(field, 'subnet'),
   )
   return {
     ...at,
-    name: body.name === undefined ? null : checkName(body.name, `${field}.name`),
+    name: body.name === undefined ? null : checkName(body.name, under(field, 'name')),
     subnet,
     groupIds: await planGroups(parts, context, body.security_groups, subnet, field),
     allowIpSpoofing: body.allow_ip_spoofing ?? false,
-    address: await planAddress(parts, body.primary_ip, subnet, `${field}.primary_ip`),
+    address: await planAddress(parts, body.primary_ip, subnet, under(field, 'primary_ip')),
     vni: null,
   }
 }
@@ -113,7 +113,7 @@ export async function planGroups(
   }
   const ids: string[] = []
   for (const [i, group] of groups.entries()) {
-    const name = `${field}.security_groups.${i}`
+    const name = under(field, `security_groups.${i}`)
     const found = await referred(parts, context, collections.securityGroup, idOf(group, name), name)
     if (found.parentId !== subnet.parentId)
       throw wrong(name, 'is of another VPC than the subnet', 'vpc_resource_separation')
@@ -152,10 +152,14 @@ export async function writeAddressFor(
   const { address, subnet, field } = planned
   if (!('id' in address)) {
     const wanted = { ...address, targetId }
-    return await reserveAddress(parts, tx, context, grant, { subnet, wanted, field: `${field}.primary_ip.address` })
+    return await reserveAddress(parts, tx, context, grant, {
+      subnet,
+      wanted,
+      field: under(field, 'primary_ip.address'),
+    })
   }
   const now = (await referredRecords(tx, 'reserved-ip', subnet.accountId, [address.id])).get(address.id)
-  if (!now || now.facts.targetId !== null) throw wrong(`${field}.primary_ip`, 'is bound to something else')
+  if (!now || now.facts.targetId !== null) throw wrong(under(field, 'primary_ip'), 'is bound to something else')
   await updateRecord(tx, grant, now, { facts: { ...now.facts, targetId } })
   return now
 }
@@ -255,3 +259,6 @@ async function vniFor(
 
 const wrong = (name: string, rule: string, reason = 'bad_field'): Fault =>
   new Fault('invalid', `${name} ${rule}`, { reason, target: { type: 'field', name } })
+
+/** The name of a field of an interface, which may be the whole body. */
+const under = (field: string, name: string): string => (field === '' ? name : `${field}.${name}`)

@@ -18,6 +18,7 @@ import {
   groupReference,
   idIdentity,
   nameIdentity,
+  ofVpc,
   pageReply,
   paged,
   reason,
@@ -118,12 +119,19 @@ export const instancePatch = Type.Object(
   closed,
 )
 
+/** VPC API, filters by what machines of IBM's may lie in or on, and none of these does. */
+export const placementFilters = ['cluster_network', 'dedicated_host', 'placement_group', 'reservation'].flatMap(
+  (of) => [`${of}.id`, `${of}.crn`, `${of}.name`],
+)
+
 export const instanceQuery = Type.Object({
   ...paged,
   name: Type.Optional(text),
   'resource_group.id': Type.Optional(text),
-  'vpc.id': Type.Optional(text),
-  'vpc.crn': Type.Optional(text),
+  ...ofVpc,
+  'availability.class': Type.Optional(Type.Enum(['standard', 'spot'])),
+  'reservation_affinity.policy': Type.Optional(Type.Enum(['automatic', 'disabled', 'manual'])),
+  ...Object.fromEntries(placementFilters.map((name) => [name, Type.Optional(text)])),
 })
 
 export const actionPrototype = Type.Object(

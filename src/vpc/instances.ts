@@ -7,6 +7,7 @@ import { reply } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Context } from '#iam/port.ts'
+import { checkIfMatch } from './etags.ts'
 import { groupNames } from './groups.ts'
 import { nameOf } from './identity.ts'
 import type { Instance } from './instance.ts'
@@ -15,12 +16,13 @@ import { createInstance, instanceNameTaken } from './instance-create.ts'
 import { instanceGrant, instanceNotFound } from './instance-grants.ts'
 import { checkProfile, planInstance, settingsFrom } from './instance-prototype.ts'
 import { instanceEtag, instanceHref, instanceView, startReason } from './instance-reply.ts'
-import { instancePatchNotYet } from './instance-schemas.ts'
+import { instancePatchNotYet, placementFilters } from './instance-schemas.ts'
 import type { actionPrototype, instancePatch, instancePrototype, instanceQuery } from './instance-schemas.ts'
 import { instanceAllowedIn } from './instance-state.ts'
 import { checkName } from './names.ts'
 import { networkAttachmentView, nicView } from './network-reply.ts'
 import { listPage } from './listing.ts'
+import { networksAsked } from './networks-asked.ts'
 import { refuseNotYet } from './not-yet.ts'
 import { pageLinks } from './page.ts'
 import type { VpcParts } from './parts.ts'
@@ -90,7 +92,8 @@ export function makeInstances(parts: VpcParts) {
       const filter = {
         name: query.name,
         resourceGroupId: query['resource_group.id'],
-        vpcId: query['vpc.id'] ?? query['vpc.crn']?.split(':').at(-1),
+        vpcIds: await networksAsked(reads, at, query),
+        hasNone: asksForPlaced(query),
       }
       const listed = {
         kind: 'instance',
@@ -118,7 +121,7 @@ export function makeInstances(parts: VpcParts) {
       const instance = await database.transaction(async (tx) => {
         const before = await readInstance(tx, grant)
         if (!before) throw instanceNotFound(id)
-        checkEtag(before, ifMatch)
+        checkIfMatch(ifMatch, instanceEtag(before), `instance ${id}`)
         if (profile !== undefined && profile !== before.profile && before.status !== 'stopped') throw notStopped(before)
         if (name !== undefined && (await isInstanceNameTaken(tx, before, name))) throw instanceNameTaken(name)
         const patch: InstancePatch = {
@@ -142,7 +145,7 @@ export function makeInstances(parts: VpcParts) {
       const grant = await instanceGrant(parts, context, 'is.instance.instance.delete', id)
       const instance = await database.transaction(async (tx) => {
         const before = await readInstance(tx, grant)
-        if (before) checkEtag(before, ifMatch)
+        if (before) checkIfMatch(ifMatch, instanceEtag(before), `instance ${id}`)
         const found = await requestInstanceDeletion(tx, grant)
         if (!found) return null
         const { accountId, crn: instanceCrn } = found
@@ -243,12 +246,11 @@ function actionView(parts: VpcParts, context: Context, id: string, body: Static<
   }
 }
 
-function checkEtag(instance: Instance, ifMatch: string | undefined): void {
-  if (ifMatch === undefined || ifMatch.trim() === '*' || ifMatch.trim() === instanceEtag(instance)) return
-  throw new Fault('precondition', `instance ${instance.id} has changed: If-Match is not its ETag`, {
-    target: { type: 'header', name: 'If-Match' },
-  })
-}
+/** No machine here is placed, reserved, of the spot class or in a cluster network: who asks for such gets none. */
+const asksForPlaced = (query: Static<typeof instanceQuery>): boolean =>
+  query['availability.class'] === 'spot' ||
+  (query['reservation_affinity.policy'] ?? 'disabled') !== 'disabled' ||
+  Object.entries(query).some(([name, value]) => placementFilters.includes(name) && (value ?? 'null') !== 'null')
 
 /** VPC API, `stopped_for_image_creation`. */
 const becomingImage = ({ id }: Instance): Fault =>

@@ -25,6 +25,9 @@ const aclReference = (base: string, { facts: { acl }, accountId, region }: Recor
   ...acl,
 })
 
+export const routingTableCrn = ({ facts, accountId, region }: Recorded<'vpc'>): string =>
+  `crn:v1:bluemix:public:is:${region}:a/${accountId}::routing-table:${facts.routingTable.id}`
+
 const routingTableReference = (base: string, { id, facts: { routingTable } }: Recorded<'vpc'>) => ({
   href: `${vpcHref(base, id)}/routing_tables/${routingTable.id}`,
   ...routingTable,

@@ -9,6 +9,7 @@ import {
   groupReference,
   idIdentity,
   nameIdentity,
+  ofVpc,
   pageReply,
   paged,
   reason,
@@ -173,8 +174,11 @@ export const subnetQuery = Type.Object({
   ...paged,
   name: Type.Optional(text),
   'resource_group.id': Type.Optional(text),
-  'vpc.id': Type.Optional(text),
+  ...ofVpc,
   'zone.name': Type.Optional(text),
+  'routing_table.id': Type.Optional(text),
+  'routing_table.crn': Type.Optional(text),
+  'routing_table.name': Type.Optional(text),
 })
 
 export const subnetReply = Type.Object({
@@ -311,6 +315,7 @@ export const vniReply = Type.Object({
   vpc: vpcReferenceReply,
   zone: reference,
 })
+export const vniQuery = Type.Object({ ...paged, 'resource_group.id': Type.Optional(text) })
 export const vniCollection = collectionOf({ virtual_network_interfaces: Type.Array(vniReply) })
 
 // Security groups --------------------------------------------------------------------------------------------------------
@@ -368,7 +373,7 @@ export const securityGroupPatch = namePatch
 export const securityGroupQuery = Type.Object({
   ...paged,
   'resource_group.id': Type.Optional(text),
-  'vpc.id': Type.Optional(text),
+  ...ofVpc,
 })
 
 export const securityGroupReply = Type.Object({

@@ -2,6 +2,7 @@
 // a routing table of its own; the last two are references and nothing more. Source: VPC API, "VPCs".
 
 import type { Static } from 'typebox'
+import { reply } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
 import { addressPrefixesPerVpcMax, vpcsPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
@@ -17,6 +18,7 @@ import {
   rename,
   renameOne,
 } from './collections.ts'
+import { checkIfMatch, recordEtag } from './etags.ts'
 import { groupNames } from './groups.ts'
 import { nameOf } from './identity.ts'
 import { makeRegionalId, vpcCrn } from './ids.ts'
@@ -31,7 +33,7 @@ import type { VpcParts } from './parts.ts'
 import type { Recorded } from './record.ts'
 import { checkZone, zonesOf } from './regions.ts'
 import { defaultRules } from './security-group-rules.ts'
-import { childrenOf, countRecords, deleteChildren, referredRecords } from './tables-records.ts'
+import { childrenOf, countRecords, deleteChildren, readRecord, referredRecords } from './tables-records.ts'
 import { hasInstanceIn } from './tables-instances.ts'
 
 type Network = Recorded<'vpc'>
@@ -58,6 +60,12 @@ export function makeNetworks(parts: VpcParts) {
     if (!shown) throw new Error('one VPC has one view')
     return shown
   }
+
+  const answer = async (context: Context, network: Network) =>
+    reply(await view(context, network), { etag: recordEtag(network) })
+
+  const checkedBy = (ifMatch: string | undefined) => (now: Network) =>
+    checkIfMatch(ifMatch, recordEtag(now), `VPC ${now.id}`)
 
   async function prefixes(context: Context, networkId: string) {
     const prefixes = await childrenOf(database.reads, 'address-prefix', context.caller.accountId, [networkId])
@@ -115,7 +123,7 @@ export function makeNetworks(parts: VpcParts) {
         }
         return given
       })
-      return await view(context, { ...network, name })
+      return await answer(context, { ...network, name })
     },
 
     async list(context: Context, query: Static<typeof vpcQuery>) {
@@ -129,16 +137,19 @@ export function makeNetworks(parts: VpcParts) {
     },
 
     async get(context: Context, id: string) {
-      return await view(context, (await readOne(parts, context, collection, 'read', id)).found)
+      return await answer(context, (await readOne(parts, context, collection, 'read', id)).found)
     },
 
-    async update(context: Context, id: string, body: Static<typeof vpcPatch>) {
-      return await view(context, await renameOne(parts, context, collection, id, body))
+    async update(context: Context, id: string, body: Static<typeof vpcPatch>, ifMatch: string | undefined) {
+      return await answer(context, await renameOne(parts, context, collection, id, body, checkedBy(ifMatch)))
     },
 
-    async remove(context: Context, id: string): Promise<void> {
-      const { grant, found } = await readOne(parts, context, collection, 'delete', id)
+    async remove(context: Context, id: string, ifMatch: string | undefined): Promise<void> {
+      const { grant } = await readOne(parts, context, collection, 'delete', id)
       await database.transaction(async (tx) => {
+        const found = await readRecord(tx, 'vpc', grant)
+        if (!found) return
+        checkedBy(ifMatch)(found)
         const subnets = await countRecords(tx, 'subnet', grant, { parentId: id })
         if (subnets > 0 || (await hasInstanceIn(tx, grant, id))) throw notEmpty(found)
         const groups = await childrenOf(tx, 'security-group', found.accountId, [id])

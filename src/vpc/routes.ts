@@ -20,8 +20,8 @@ const networkRoutes = ({
   listVpcs: (context, { query }) => networks.list(context, query),
   createVpc: (context, { body }) => networks.create(context, body),
   getVpc: (context, { path }) => networks.get(context, path.id),
-  updateVpc: (context, { path, body }) => networks.update(context, path.id, body),
-  deleteVpc: (context, { path }) => networks.remove(context, path.id),
+  updateVpc: (context, { path, body, headers }) => networks.update(context, path.id, body, headers['if-match']),
+  deleteVpc: (context, { path, headers }) => networks.remove(context, path.id, headers['if-match']),
   getVpcDefaultNetworkAcl: (context, { path }) => networks.defaultAcl(context, path.id),
   getVpcDefaultRoutingTable: (context, { path }) => networks.defaultRoutingTable(context, path.id),
   getVpcDefaultSecurityGroup: (context, { path }) => securityGroups.ofVpc(context, path.id),
@@ -54,8 +54,10 @@ const networkRoutes = ({
   listVirtualNetworkInterfaces: (context, { query }) => virtualInterfaces.list(context, query),
   createVirtualNetworkInterface: (context, { body }) => virtualInterfaces.create(context, body),
   getVirtualNetworkInterface: (context, { path }) => virtualInterfaces.get(context, path.id),
-  updateVirtualNetworkInterface: (context, { path, body }) => virtualInterfaces.update(context, path.id, body),
-  deleteVirtualNetworkInterface: (context, { path }) => virtualInterfaces.remove(context, path.id),
+  updateVirtualNetworkInterface: (context, { path, body, headers }) =>
+    virtualInterfaces.update(context, path.id, body, headers['if-match']),
+  deleteVirtualNetworkInterface: (context, { path, headers }) =>
+    virtualInterfaces.remove(context, path.id, headers['if-match']),
   listKeys: (context, { query }) => sshKeys.list(context, query),
   createKey: (context, { body }) => sshKeys.create(context, body),
   getKey: (context, { path }) => sshKeys.get(context, path.id),

@@ -35,6 +35,13 @@ export const paged = {
 
 export const versionedQuery = Type.Object(versioned)
 
+/** Filters of what lies in a VPC; networks-asked.ts finds the VPC. */
+export const ofVpc = {
+  'vpc.id': Type.Optional(text),
+  'vpc.crn': Type.Optional(text),
+  'vpc.name': Type.Optional(text),
+}
+
 export const reason = Type.Object({ code: Type.String(), message: Type.String() })
 
 const link = Type.Object({ href: Type.String() })

@@ -30,6 +30,7 @@ import type {
   securityGroupPrototype,
   securityGroupQuery,
 } from './network-schemas.ts'
+import { networksAsked } from './networks-asked.ts'
 import { interfaceEnds } from './interface-ends.ts'
 import type { VpcParts } from './parts.ts'
 import type { Recorded, RuleFacts } from './record.ts'
@@ -177,7 +178,7 @@ export function makeSecurityGroups(parts: VpcParts) {
     async list(context: Context, query: Static<typeof securityGroupQuery>) {
       const { items, links } = await listRecords(parts, context, collection, query, {
         resourceGroupId: query['resource_group.id'],
-        parentId: query['vpc.id'],
+        parentIds: await networksAsked(reads, { accountId: context.caller.accountId, region }, query),
       })
       return { ...links, security_groups: await views(context, items) }
     },

@@ -27,6 +27,7 @@ import { addressView, subnetHref, subnetView } from './network-reply.ts'
 import { subnetPrototypeNotYet } from './network-schemas.ts'
 import type { addressPatch, addressPrototype, subnetPatch, subnetPrototype, subnetQuery } from './network-schemas.ts'
 import { refuseNotYet } from './not-yet.ts'
+import { networksAsked } from './networks-asked.ts'
 import { pageLinks, pageOf } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
@@ -106,7 +107,7 @@ export function makeSubnets(parts: VpcParts) {
       const { items, links } = await listRecords(parts, context, collection, query, {
         name: query.name,
         resourceGroupId: query['resource_group.id'],
-        parentId: query['vpc.id'],
+        parentIds: await networksAsked(reads, { accountId: context.caller.accountId, region }, query),
         zone: query['zone.name'],
       })
       return { ...links, subnets: await views(context, items) }

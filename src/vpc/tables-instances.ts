@@ -13,7 +13,7 @@ import type { InstanceAction } from './instance-state.ts'
 import type { Position } from './page.ts'
 import { countIn, grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
-import { countRows, inOrder, placeColumns } from './tables-pages.ts'
+import { countRows, inOrder, never, placeColumns } from './tables-pages.ts'
 import type { At, Selection, Within } from './tables-pages.ts'
 import type { Place } from './targets.ts'
 
@@ -60,15 +60,17 @@ const listed = (reads: Reads, { accountId, region }: At) =>
 export interface InstanceFilter {
   readonly name?: string | undefined
   readonly resourceGroupId?: string | undefined
-  readonly vpcId?: string | undefined
+  readonly vpcIds?: readonly string[] | undefined
+  readonly hasNone?: boolean | undefined
 }
 
 function filtered(query: ReturnType<typeof listed>, filter: InstanceFilter): ReturnType<typeof listed> {
-  const { name, resourceGroupId, vpcId } = filter
+  const { name, resourceGroupId, vpcIds, hasNone } = filter
   return query
     .$if(name !== undefined, (q) => q.where('name', '=', name ?? ''))
     .$if(resourceGroupId !== undefined, (q) => q.where('resource_group_id', '=', resourceGroupId ?? ''))
-    .$if(vpcId !== undefined, (q) => q.where('vpc_id', '=', vpcId ?? ''))
+    .$if(vpcIds !== undefined, (q) => q.where('vpc_id', 'in', vpcIds ?? []))
+    .$if(hasNone === true, (q) => q.where(never))
 }
 
 export const pageOfInstances = (

@@ -42,17 +42,17 @@ const listed = (reads: Reads, kind: RecordKind, { accountId, region }: At) =>
 export interface RecordFilter {
   readonly name?: string | undefined
   readonly resourceGroupId?: string | undefined
-  readonly parentId?: string | undefined
+  readonly parentIds?: readonly string[] | undefined
   readonly zone?: string | undefined
   readonly hasNone?: boolean | undefined
 }
 
 function filtered(query: ReturnType<typeof listed>, filter: RecordFilter): ReturnType<typeof listed> {
-  const { name, resourceGroupId, parentId, zone, hasNone } = filter
+  const { name, resourceGroupId, parentIds, zone, hasNone } = filter
   return query
     .$if(name !== undefined, (q) => q.where('name', '=', name ?? ''))
     .$if(resourceGroupId !== undefined, (q) => q.where('resource_group_id', '=', resourceGroupId ?? ''))
-    .$if(parentId !== undefined, (q) => q.where('parent_id', '=', parentId ?? ''))
+    .$if(parentIds !== undefined, (q) => q.where('parent_id', 'in', parentIds ?? []))
     .$if(zone !== undefined, (q) => q.where(contains('facts', `"zone":${JSON.stringify(zone)}`)))
     .$if(hasNone === true, (q) => q.where(never))
 }
