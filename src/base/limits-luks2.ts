@@ -12,3 +12,7 @@ export const luks2Argon2KibMax = 1024 * KiB
 export const luks2Argon2WorkKibMax = 16 * luks2Argon2KibMax
 /** cryptsetup uses at most 4 threads. */
 export const luks2Argon2LanesMax = 16
+/** The same over all key slots of an encrypted image file, where it takes no thread that serves: qemu-img's two seconds are eight million. */
+export const luks1PbkdfIterationsMax = 40_000_000
+/** cryptsetup's own maximum. */
+export const passphraseBytesMax = 512

@@ -55,6 +55,15 @@ export function openKeyslot(
   if (slot.kdf.by === 'pbkdf2') budget.spendIterations(slot.kdf.iterations)
   else budget.spendArgon2(slot.kdf.memoryKib * slot.kdf.passes)
   using slotKey = deriveSlotKey(passphrase, slot.kdf)
+  return openArea(image, slotKey, slot)
+}
+
+/** The same from the key that the passphrase was stretched to. */
+export function openArea(
+  image: Uint8Array,
+  slotKey: SecretBytes,
+  slot: Pick<Luks2Keyslot, 'areaOffsetBytes' | 'stripeHash'>,
+): SecretBytes {
   using striped = SecretBytes.copyOf(image.subarray(slot.areaOffsetBytes, slot.areaOffsetBytes + stripedKeyBytes))
   using cipher = makeSectorCipher(slotKey, areaSectorBytes)
   return striped.use((bytes) => {
