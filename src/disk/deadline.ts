@@ -33,6 +33,8 @@ export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): P
     createSnapshot: (source, snapshot) => remote.createSnapshot(source, snapshot),
     createVolumeFrom: (volume, source, options) => remote.createVolumeFrom(volume, source, options),
     importStaged: (image, wanted) => remote.importStaged(image, wanted),
+    exportStaged: (image, wanted) => remote.exportStaged(image, wanted),
+    cancelExport: (imageId, exportId) => soon(remote.cancelExport(imageId, exportId)),
     describeImage: (imageId) => soon(remote.describeImage(imageId)),
     copyProgress: (volumeId) => soon(remote.copyProgress(volumeId)),
     addExport: (spec) => soon(remote.addExport(spec)),

@@ -8,7 +8,9 @@ import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import { Exports } from './exports.ts'
 import { socketPath } from './folders.ts'
+import { CopyRuns } from './copy-runs.ts'
 import { ImageCopies } from './image-copies.ts'
+import { makeImageExports } from './image-exports.ts'
 import { Lanes } from './lanes.ts'
 import { LeaseBook } from './leases.ts'
 import type { LeaseKms } from './leases.ts'
@@ -45,7 +47,9 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
   const turns = new Turns()
   const memory = new RequestMemory()
   const volumes = new Volumes({ dataFolder, leases, memory, turns, clock, random, log })
-  const copies = new ImageCopies({ dataFolder, volumes, leases, turns, clock, random, log })
+  const runs = new CopyRuns(log)
+  const copies = new ImageCopies({ dataFolder, volumes, leases, turns, runs, clock, random })
+  const imageExports = makeImageExports({ dataFolder, volumes, leases, runs, clock, random })
   const exports = new Exports(volumes)
   const lanes = new Lanes(parts.laneThreadsMax, clock, onBroken)
   const listeners = new Listeners({ dataFolder, accessSecret, exports, lanes, memory, clock, log, onBroken })
@@ -60,9 +64,11 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
     createVolumeFrom: (volume, source, options) => copies.createVolumeFrom(volume, source, options),
     describeImage: (imageId) => copies.describe(imageId),
     importStaged: (image, wanted) => copies.importStaged(image, wanted),
-    copyProgress: async (volumeId) => copies.progress(volumeId),
+    exportStaged: (image, wanted) => imageExports.exportStaged(image, wanted),
+    cancelExport: async (_imageId, exportId) => runs.abort(exportId),
+    copyProgress: async (volumeId) => runs.progress(volumeId),
     async deleteVolume(volumeId) {
-      copies.abort(volumeId)
+      runs.abort(volumeId)
       for (const attachmentId of exports.attachmentsOf(volumeId)) listeners.closeUnix(attachmentId)
       await exports.removeVolume(volumeId)
       await volumes.delete(volumeId)
@@ -91,7 +97,7 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
 
   async function close(): Promise<void> {
     listeners.close()
-    await copies.close()
+    await runs.close()
     await volumes.closeAll()
     listeners.cutAll()
     lanes.close()

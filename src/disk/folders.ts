@@ -27,10 +27,19 @@ export const imagePath = (dataFolder: string, volumeId: string): string =>
 /** Of files that are about to become images; see staging.ts. */
 export const stagingFolder = (dataFolder: string): string => join(dataFolder, 'run', 'imports')
 
-export function stagedPath(dataFolder: string, imageId: string): string {
-  if (!volumeIdForm.test(imageId)) throw new Fault('invalid', `'${imageId}' is not an image id`)
-  return join(stagingFolder(dataFolder), imageId)
+export const stagedPath = (dataFolder: string, imageId: string): string =>
+  join(stagingFolder(dataFolder), checkedId(imageId))
+
+function checkedId(id: string): string {
+  if (volumeIdForm.test(id)) return id
+  throw new Fault('invalid', `'${id}' is not an image id`)
 }
+
+/** Of files that images are written to; see staging.ts. */
+export const exportFolder = (dataFolder: string): string => join(dataFolder, 'run', 'exports')
+
+export const exportPath = (dataFolder: string, exportId: string): string =>
+  join(exportFolder(dataFolder), checkedId(exportId))
 
 export const socketFolder = (dataFolder: string): string => join(dataFolder, 'run', 'nbd')
 
@@ -55,6 +64,7 @@ export async function sweepLeftovers(dataFolder: string): Promise<void> {
     else await rm(join(folder, name, 'volume.luks.new'), { force: true })
   }
   await rm(stagingFolder(dataFolder), { recursive: true, force: true })
+  await rm(exportFolder(dataFolder), { recursive: true, force: true })
   const sockets = socketFolder(dataFolder)
   await mkdir(sockets, { recursive: true, mode: folderMode })
   for (const name of await readdir(sockets)) await rm(join(sockets, name), { force: true })

@@ -5,26 +5,23 @@
 import { open } from 'node:fs/promises'
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { sectorBytes } from '#base/limits.ts'
-import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
-import { luks2DataOffsetBytes, openLuks2 } from '#crypto/luks2.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { volumeKeyBytes } from '#crypto/xts-engine.ts'
 import { copyPieceBytes, copyStored, storedBytesOf, storedPieces, writerOf } from './copy-stored.ts'
 import type { SectorChange } from './copy-stored.ts'
-import { CopyRun } from './copy-run.ts'
-import { DeviceFault } from './device.ts'
+import { volumeKeyIn, withDataKey } from './copy-keys.ts'
+import type { CopyRun } from './copy-run.ts'
+import type { CopyRuns } from './copy-runs.ts'
 import { imagePath, stagedPath } from './folders.ts'
 import { encryptFile } from './image-import.ts'
 import { openImageFor, openImageSource } from './image-source.ts'
 import type { ImageSource } from './image-source.ts'
 import { fileMode, finishImage, hasImage, makeHeader, makeImage, readImageHeader } from './image.ts'
-import { leaseFor } from './leases.ts'
 import type { LeaseBook } from './leases.ts'
 import { reflink } from './live-copy.ts'
 import type { LiveCopy } from './live-copy.ts'
-import type { CopyProgress, ImageDescription, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
+import type { ImageDescription, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
 import { withReencryption } from './reencryption.ts'
 import { Turns } from './turns.ts'
 import type { Volumes } from './volumes.ts'
@@ -33,11 +30,11 @@ export interface ImageCopiesParts {
   readonly dataFolder: string
   readonly volumes: Volumes
   readonly leases: LeaseBook
+  readonly runs: CopyRuns
   /** Of images by their ids, together with whoever else makes or removes them. */
   readonly turns: Turns
   readonly clock: Clock
   readonly random: Random
-  readonly log: Log
 }
 
 /** Both ciphers work on so much before anything else has its turn. */
@@ -45,8 +42,6 @@ const reencryptPieceBytes = 256 * 1024
 
 export class ImageCopies {
   readonly #parts: ImageCopiesParts
-  readonly #runs = new Map<string, CopyRun>()
-  readonly #ended = new Set<Promise<void>>()
   /** One copy at a time of one volume that is written, and one re-encryption at a time at all. */
   readonly #queues = new Turns()
 
@@ -82,9 +77,9 @@ export class ImageCopies {
 
   /** See DiskProcessPort. */
   importStaged(image: VolumeSpec, wanted: ImportSpec): Promise<void> {
-    const { dataFolder, random } = this.#parts
+    const { dataFolder, random, leases } = this.#parts
     return this.#make(image.volumeId, (run) =>
-      this.#withKey(image, run, async (dataKey) => {
+      withDataKey(leases, image, run, async (dataKey) => {
         using volumeKey = SecretBytes.random(random, volumeKeyBytes)
         run.endWith(volumeKey)
         const header = this.#header(image, dataKey, volumeKey)
@@ -108,42 +103,12 @@ export class ImageCopies {
     }
   }
 
-  progress(imageId: string): CopyProgress | null {
-    return this.#runs.get(imageId)?.progress ?? null
-  }
-
-  /** Nothing of the copy goes on; what there is of it is removed soon. */
-  abort(imageId: string): void {
-    this.#runs.get(imageId)?.abort(new Fault('conflict', `image ${imageId} was removed while it was being made`))
-  }
-
-  /** For the end of the process. */
-  async close(): Promise<void> {
-    for (const run of this.#runs.values()) run.abort(new Fault('unavailable', 'the disk process ends'))
-    await Promise.all(this.#ended)
-  }
-
-  async #make(imageId: string, work: (run: CopyRun) => Promise<void>): Promise<void> {
-    const { dataFolder, turns, log } = this.#parts
+  #make(imageId: string, work: (run: CopyRun) => Promise<void>): Promise<void> {
+    const { dataFolder, turns, runs } = this.#parts
     const made = turns.take(imageId, async () => {
-      if (await hasImage(dataFolder, imageId)) return
-      const run = new CopyRun()
-      this.#runs.set(imageId, run)
-      try {
-        await work(run)
-        log.info({ imageId, ...run.progress }, 'image copied')
-      } catch (error) {
-        log.info({ imageId, err: error }, 'image not copied')
-        // What a copy without its keys stumbles over is nobody's business.
-        run.check()
-        throw faultOf(error)
-      } finally {
-        this.#runs.delete(imageId)
-      }
+      if (!(await hasImage(dataFolder, imageId))) await runs.run(imageId, work)
     })
-    const ended = Promise.allSettled([made]).then(() => void this.#ended.delete(ended))
-    this.#ended.add(ended)
-    return made
+    return runs.track(made)
   }
 
   async #takeSnapshot(source: VolumeSpec, snapshot: VolumeSpec, run: CopyRun): Promise<void> {
@@ -213,28 +178,14 @@ export class ImageCopies {
   async #withKeys(of: { source: VolumeSpec; copy: VolumeSpec }, run: CopyRun, work: (keys: Keys) => Promise<void>) {
     const { dataFolder } = this.#parts
     const header = await readImageHeader(dataFolder, of.source.volumeId)
-    await this.#withKey(of.copy, run, (dataKey) =>
-      this.#withKey(of.source, run, async (sourceKey) => {
+    await withDataKey(this.#parts.leases, of.copy, run, (dataKey) =>
+      withDataKey(this.#parts.leases, of.source, run, async (sourceKey) => {
         run.check()
         using volumeKey = volumeKeyIn(header, sourceKey)
         run.endWith(volumeKey)
         await work({ dataKey, volumeKey })
       }),
     )
-  }
-
-  async #withKey(spec: VolumeSpec, run: CopyRun, work: (key: SecretBytes) => Promise<void>): Promise<void> {
-    const { lease, dataKey } = await leaseFor(this.#parts.leases, spec)
-    using key = dataKey
-    run.endWith(key)
-    const ended = new Fault('conflict', `the right to use the data key of ${spec.volumeId} ended meanwhile`)
-    try {
-      lease.onEnd(() => run.abort(ended))
-      run.check()
-      await work(key)
-    } finally {
-      await lease.release()
-    }
   }
 }
 
@@ -269,17 +220,4 @@ async function copyPieces(image: ImageSource, path: string, run: CopyRun, { piec
 function requireRoom({ capacityBytes }: VolumeSpec, sourceBytes: number): void {
   if (capacityBytes >= sourceBytes) return
   throw new Fault('invalid', `a copy has at least the ${sourceBytes} bytes of its source, not ${capacityBytes}`)
-}
-
-function volumeKeyIn(header: Uint8Array, dataKey: SecretBytes): SecretBytes {
-  const opened = openLuks2(header, dataKey)
-  if (opened.dataOffsetBytes === luks2DataOffsetBytes && opened.sectorBytes === sectorBytes) return opened.volumeKey
-  opened.volumeKey[Symbol.dispose]()
-  throw new Fault('unprocessable', 'only images of the form that is made here can be copied')
-}
-
-/** A disk that is full or broken is the caller's to know. */
-export function faultOf(error: unknown): unknown {
-  const isOfDisk = error instanceof DeviceFault || (error instanceof Error && 'syscall' in error)
-  return isOfDisk ? new Fault('unavailable', `copying an image: ${error.message}`, { cause: error }) : error
 }

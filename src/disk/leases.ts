@@ -244,9 +244,15 @@ export class LeaseBook {
 
 type Keyed = Pick<VolumeSpec, 'keyCrn' | 'volumeCrn' | 'wrappedDataKey' | 'as'>
 
-/** The data key of a volume or snapshot. */
-export const leaseFor = (leases: LeaseBook, { keyCrn, volumeCrn, wrappedDataKey, as }: Keyed): Promise<LeasedKey> =>
-  leases.take({ keyCrn, resourceCrn: volumeCrn, wrapped: wrappedDataKey, as })
+/** For the data key of a volume, snapshot or image. */
+export const requestFor = ({ keyCrn, volumeCrn, wrappedDataKey, as }: Keyed): DataKeyRequest => ({
+  keyCrn,
+  resourceCrn: volumeCrn,
+  wrapped: wrappedDataKey,
+  as,
+})
+
+export const leaseFor = (leases: LeaseBook, spec: Keyed): Promise<LeasedKey> => leases.take(requestFor(spec))
 
 function remember(leaseIds: Set<string>, leaseId: string): void {
   leaseIds.add(leaseId)

@@ -13,10 +13,10 @@ import type { Random } from '#base/random.ts'
 import type { LeaseHolder } from '#kms/port.ts'
 import type { PoolPort } from './deadline.ts'
 import { imageIds, socketPath, sweepLeftovers } from './folders.ts'
-import { faultOf } from './image-copies.ts'
+import { faultOf } from './copy-runs.ts'
 import type { LeaseKms } from './leases.ts'
 import type { DiskPort, ImagesPort } from './port.ts'
-import { stage, unstage } from './staging.ts'
+import { removeExported, stage, unstage, withExported } from './staging.ts'
 import { startWorker } from './worker.ts'
 import type { Worker } from './worker.ts'
 
@@ -66,6 +66,7 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
   /** Snapshots that are being made, and where: beside their source, whose slot need not be that of their own id. */
   const making = new Map<string, Slot>()
   const staging = new Map<string, AbortController>()
+  const sending = new Map<string, AbortController>()
   const of = (volumeId: string): PoolPort => slotOf(slots, volumeId).port()
   const port: DiskPort = {
     createVolume: async (volume) => of(volume.volumeId).createVolume(volume),
@@ -107,6 +108,26 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
         staging.delete(id)
         await unstage(options.dataFolder, id)
       }
+    },
+    async exportImage(image, wanted, send) {
+      const id = wanted.exportId
+      if (sending.has(id)) throw new Fault('conflict', `image export ${id} is being made already`)
+      const abortion = new AbortController()
+      sending.set(id, abortion)
+      try {
+        await of(image.volumeId).exportStaged(image, wanted)
+        abortion.signal.throwIfAborted()
+        return await withExported(options.dataFolder, id, abortion.signal, send)
+      } catch (error) {
+        throw faultOf(error)
+      } finally {
+        sending.delete(id)
+        await removeExported(options.dataFolder, id)
+      }
+    },
+    async cancelExport(imageId, exportId) {
+      sending.get(exportId)?.abort(new Fault('conflict', `image export ${exportId} was cancelled`))
+      await of(imageId).cancelExport(imageId, exportId)
     },
     async copyProgress(volumeId) {
       const progress = await (making.get(volumeId)?.port() ?? of(volumeId)).copyProgress(volumeId)

@@ -54,6 +54,17 @@ export interface ImportSpec {
   readonly fileBytesMax: number
 }
 
+export type ExportFormat = 'qcow2'
+
+/** A file that an image is to become. */
+export interface ExportWanted {
+  /** Names the export while it is made. */
+  readonly exportId: string
+  readonly format: ExportFormat
+  /** What opens the file, under the image's own root key; null for a file in the clear. */
+  readonly wrappedPassphrase: Uint8Array | null
+}
+
 export interface ImageDescription extends SnapshotTaken {
   /** Of the disk: what volumes that are made of it have at least. */
   readonly capacityBytes: number
@@ -95,6 +106,17 @@ export interface DiskPort {
     wanted: ImportSpec,
     read: () => Promise<AsyncIterable<Uint8Array>>,
   ): Promise<ImageImported>
+  /**
+   * Writes the image to a file that others read, and gives it to `send`, whose answer it is. Nothing of it stays here. Faults:
+   * 'conflict' where it is being made already, was cancelled, or a key's lease ended; and whatever `send` throws.
+   */
+  exportImage<Sent>(
+    image: VolumeSpec,
+    wanted: ExportWanted,
+    send: (file: AsyncIterable<Uint8Array>) => Promise<Sent>,
+  ): Promise<Sent>
+  /** Ends an export. Does nothing if there is none. */
+  cancelExport(imageId: string, exportId: string): Promise<void>
   /** Null when there is no image of the id. */
   describeImage(imageId: string): Promise<ImageDescription | null>
   /** Of a snapshot or copy that is being made under this id; null when none is. */

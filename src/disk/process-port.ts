@@ -2,7 +2,7 @@
 
 import type { LogLevel } from '#base/log.ts'
 import type { FenceAck, KmsPort } from '#kms/port.ts'
-import type { DiskPort, ImportSpec, VolumeSpec } from './port.ts'
+import type { DiskPort, ExportWanted, ImportSpec, VolumeSpec } from './port.ts'
 
 /** The first message to the child. It carries a secret, so it is not on the command line, where everybody reads it. */
 export interface ProcessSettings {
@@ -22,10 +22,12 @@ export interface Hello {
   readonly tcpPort: number
 }
 
-/** What the child offers. A stream does not cross: the parent stages what is imported (staging.ts). */
-export interface DiskProcessPort extends Omit<DiskPort, 'importImage'> {
+/** What the child offers. A stream does not cross: files are staged (staging.ts), by the parent or for it. */
+export interface DiskProcessPort extends Omit<DiskPort, 'importImage' | 'exportImage'> {
   /** Makes the image of the staged file. */
   importStaged(image: VolumeSpec, wanted: ImportSpec): Promise<void>
+  /** Makes the file of the image. */
+  exportStaged(image: VolumeSpec, wanted: ExportWanted): Promise<void>
   /** Fulfilled when clients can come. */
   hello(): Promise<Hello>
   fence(leaseIds: readonly string[]): Promise<readonly FenceAck[]>

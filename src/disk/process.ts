@@ -61,6 +61,8 @@ function lateDisk(disk: Promise<Disk>): DiskProcessPort {
     createVolumeFrom: async (volume, source, options) => (await disk).port.createVolumeFrom(volume, source, options),
     describeImage: async (imageId) => (await disk).port.describeImage(imageId),
     importStaged: async (image, wanted) => (await disk).port.importStaged(image, wanted),
+    exportStaged: async (image, wanted) => (await disk).port.exportStaged(image, wanted),
+    cancelExport: async (imageId, exportId) => (await disk).port.cancelExport(imageId, exportId),
     copyProgress: async (volumeId) => (await disk).port.copyProgress(volumeId),
     addExport: async (spec) => (await disk).port.addExport(spec),
     removeExport: async (volumeId, attachmentId) => (await disk).port.removeExport(volumeId, attachmentId),

@@ -1,11 +1,13 @@
-// Files on their way to becoming images: plaintext that a client had stored elsewhere, in the data folder for as long as a
-// disk process takes to encrypt it, readable for nobody else. What a crash leaves of them is removed before anything starts.
+// Files on their way to becoming images, and images on their way out: in the data folder for as long as that takes, in the
+// clear unless the file has a key of its own, readable for nobody else. What a crash leaves of them is removed before
+// anything starts.
 
 import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { Fault } from '#base/fault.ts'
-import { folderMode, stagedPath, stagingFolder } from './folders.ts'
+import { exportPath, folderMode, stagedPath, stagingFolder } from './folders.ts'
 import { fileMode } from './image.ts'
 import { keepRoom } from './room.ts'
 
@@ -55,3 +57,27 @@ async function writeFully(file: FileHandle, piece: Uint8Array, position: number)
 
 export const unstage = (dataFolder: string, imageId: string): Promise<void> =>
   rm(stagedPath(dataFolder, imageId), { force: true })
+
+/** What is read of a file on its way out, and so what is in memory of it, twice. */
+const sendBytes = 256 * 1024
+
+/** Gives a file that was made to whoever wants its bytes; it ends with `work`, whatever comes of that. */
+export async function withExported<Sent>(
+  dataFolder: string,
+  exportId: string,
+  signal: AbortSignal,
+  work: (file: AsyncIterable<Uint8Array>) => Promise<Sent>,
+): Promise<Sent> {
+  const file = createReadStream(exportPath(dataFolder, exportId), { highWaterMark: sendBytes, signal })
+  try {
+    return await work(file)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    file.destroy()
+  }
+}
+
+export const removeExported = (dataFolder: string, exportId: string): Promise<void> =>
+  rm(exportPath(dataFolder, exportId), { force: true })

@@ -72,6 +72,13 @@ export function auditedPort(port: KmsPort, audit: Audit, random: Random): KmsPor
           ),
         ({ keyVersionId }) => ({ keyVersionId }),
       ),
+    createPassphrase: (use) =>
+      watch(
+        'secrets.wrap',
+        use,
+        () => port.createPassphrase(use),
+        ({ keyVersionId }) => ({ keyVersionId }),
+      ),
     // One call, one record of each kind, which name all its resources.
     rewrapDataKeys: (request) =>
       watch(

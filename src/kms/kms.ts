@@ -48,6 +48,7 @@ import { makeNotices } from './notices.ts'
 import type { KeyLedgerPort, KmsPort, LeaseHolder, Revocation } from './port.ts'
 import { makeRegistering } from './registering.ts'
 import type { Registering } from './registering.ts'
+import { makePassphrases } from './passphrases.ts'
 import { makeProviderKeys } from './provider-keys.ts'
 import { makeRegistrations } from './registrations.ts'
 import type { Registrations } from './registrations.ts'
@@ -134,6 +135,7 @@ export function makeKms(parts: {
   const port: KmsPort = {
     ...makeInstances(within),
     ...makeDataKeys({ ...parts, leases }),
+    ...makePassphrases({ ...parts, reads }),
     ...makeRewrapping(parts),
     ...makeProviderKeys(parts),
     leaseDataKey,

@@ -10,6 +10,7 @@ import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import { makeUuid } from '#base/id.ts'
 import { dataKeyBytes, leaseMs, leasesPerHolderMax } from '#base/limits.ts'
+import { passphraseBytesMax } from '#base/limits-luks2.ts'
 import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
 import { sealLeasedKey } from '#crypto/leased-key.ts'
@@ -83,7 +84,7 @@ export function makeLeases(parts: {
   }
 
   /** Everything that is asked about a lease, after it is in the book; then the sealed data key, if it still is. */
-  async function open(lease: BookedLease, { wrapped, recipientKey }: LeaseRequest): Promise<Uint8Array> {
+  async function open(lease: BookedLease, { wrapped, recipientKey, isPassphrase = false }: LeaseRequest): Promise<Uint8Array> {
     const { as, name, resourceCrn } = lease
     // Anew, after the lease is in the book: the key may have been moved to a ring with other policies in between.
     const located = await locate(reads, name)
@@ -95,9 +96,12 @@ export function makeLeases(parts: {
     const registration = await selectRegistration(reads, grant, resourceCrn)
     if (!registration || !isOwn(registration, as)) throw notRegistered(resourceCrn)
 
-    const opened = await openWrapped({ reads, sealer, grant, wrapped, aad: dataKeyAad(resourceCrn) })
+    const aad = isPassphrase ? [] : dataKeyAad(resourceCrn)
+    const opened = await openWrapped({ reads, sealer, grant, wrapped, aad })
     using dataKey = opened.plaintext
-    if (dataKey.byteCount !== dataKeyBytes) throw wrappedKeyRefusal()
+    const { byteCount } = dataKey
+    const isOne = isPassphrase ? byteCount > 0 && byteCount <= passphraseBytesMax : byteCount === dataKeyBytes
+    if (!isOne) throw wrappedKeyRefusal()
     const { id: leaseId, holderId } = lease
     const sealed = sealLeasedKey(dataKey, recipientKey, { holderId, leaseId, resourceCrn })
     if (!fencing.hasHolder(holderId) || !book.give(leaseId)) throw revoked(key.id)
@@ -175,7 +179,7 @@ export function makeLeases(parts: {
   }
 }
 
-const notRegistered = (resourceCrn: string): Fault =>
+export const notRegistered = (resourceCrn: string): Fault =>
   new Fault('not_found', `resource ${resourceCrn} is not registered on the key`, { reason: 'registration_not_found' })
 
 const revoked = (keyId: string): Fault =>

@@ -71,6 +71,11 @@ export interface LeaseRequest {
   readonly resourceCrn: string
   readonly wrapped: Uint8Array
   readonly as: ServiceSubject
+  /**
+   * Where it is no data key of the resource's own but the passphrase of a file: bound to nothing, and of any length that one
+   * may have.
+   */
+  readonly isPassphrase?: boolean
   /** Public key (X25519) of a pair that the holder made for this request. */
   readonly recipientKey: Uint8Array
 }
@@ -120,6 +125,12 @@ export interface KmsPort {
    * 'gone' (reason `KEY_DELETED_ERR`).
    */
   createDataKey(request: { keyCrn: string; resourceCrn: string; as: ServiceSubject }): Promise<WrappedDataKey>
+  /**
+   * A fresh passphrase for a file that the resource becomes, wrapped under the root key on which the resource is registered,
+   * as the wrap action of the API would: bound to nothing, so that whoever may use the key opens it. Registers nothing.
+   * Faults as above; 'not_found' (reason `registration_not_found`) where the resource is not registered.
+   */
+  createPassphrase(request: { keyCrn: string; resourceCrn: string; as: ServiceSubject }): Promise<WrappedDataKey>
   /**
    * The same data keys under the newest version of their root key, and the registrations moved to that version (or made
    * again, where a forced deletion took them and the key was restored), in one transaction; at most `rewrapBatchMax`, each

@@ -14,6 +14,8 @@ const tagBytes = 16
 
 export interface FakeKms extends LeaseKms {
   wrapNewKey(resourceCrn: string): Uint8Array
+  /** A text for a file, bound to nothing. */
+  wrapPassphrase(passphrase: string): Uint8Array
   /** The data key inside: what a test's other tools open the image with. */
   unwrap(resourceCrn: string, wrapped: Uint8Array): Uint8Array
   /** Leases that are held now. */
@@ -48,13 +50,21 @@ export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
     return new Uint8Array(dataKey)
   }
 
-  function lease(holderId: string, { resourceCrn, wrapped, recipientKey }: LeaseRequest): LeasedDataKey {
+  function wrap(resourceCrn: string, plaintext: Uint8Array): Uint8Array {
+    const nonce = randomBytes(nonceBytes)
+    const cipher = createCipheriv('aes-256-gcm', root, nonce)
+    cipher.setAAD(Buffer.from(resourceCrn))
+    const body = Buffer.concat([cipher.update(plaintext), cipher.final()])
+    return new Uint8Array(Buffer.concat([nonce, body, cipher.getAuthTag()]))
+  }
+
+  function lease(holderId: string, { resourceCrn, wrapped, recipientKey, isPassphrase }: LeaseRequest): LeasedDataKey {
     if (disabled.has(resourceCrn)) {
       throw new Fault('conflict', 'the root key of this volume is disabled', { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
     }
     const leaseId = randomUUID()
     held.set(leaseId, { holderId, resourceCrn })
-    using dataKey = SecretBytes.own(unwrap(resourceCrn, wrapped))
+    using dataKey = SecretBytes.own(unwrap(isPassphrase === true ? '' : resourceCrn, wrapped))
     const sealedDataKey = sealLeasedKey(dataKey, recipientKey, { holderId, leaseId, resourceCrn })
     return { leaseId, leaseMs, sealedDataKey }
   }
@@ -71,13 +81,8 @@ export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
       answer(() => {
         for (const leaseId of leaseIds) held.delete(leaseId)
       }),
-    wrapNewKey(resourceCrn) {
-      const nonce = randomBytes(nonceBytes)
-      const cipher = createCipheriv('aes-256-gcm', root, nonce)
-      cipher.setAAD(Buffer.from(resourceCrn))
-      const body = Buffer.concat([cipher.update(randomBytes(dataKeyBytes)), cipher.final()])
-      return new Uint8Array(Buffer.concat([nonce, body, cipher.getAuthTag()]))
-    },
+    wrapNewKey: (resourceCrn) => wrap(resourceCrn, randomBytes(dataKeyBytes)),
+    wrapPassphrase: (passphrase) => wrap('', Buffer.from(passphrase)),
     unwrap,
     leaseIds: (resourceCrn) => [...held].filter(([, lease]) => lease.resourceCrn === resourceCrn).map(([id]) => id),
     disable(resourceCrn) {
