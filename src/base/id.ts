@@ -11,6 +11,7 @@ export type InstanceId = Id<'instance'>
 export type VolumeId = Id<'volume'>
 export type AttachmentId = Id<'attachment'>
 export type ImageId = Id<'image'>
+export type ImageExportId = Id<'image-export'>
 export type SnapshotId = Id<'snapshot'>
 export type SnapshotGroupId = Id<'snapshotGroup'>
 export type KeyId = Id<'key'>

@@ -249,6 +249,8 @@ export const imagesPerAccountMax = 100
 export const imageGb = { min: 10, max: 250 } as const
 /** A raw file has as many bytes as the largest disk; no other form is longer. */
 export const imageFileBytesMax = 251 * 2 ** 30
+/** VPC, "Quotas": export jobs of an image, those of them that have not ended, and those of an account and region. */
+export const imageExportsMax = { ofImage: 10, activeOfImage: 5, activeOfAccount: 20 } as const
 /** VPC, "Quotas": snapshots of a consistency group, one for each volume of its instance. */
 export const snapshotsPerGroupMax = dataVolumesPerInstanceMax + 1
 /** Snapshots and restored volumes that are copied at a time: each keeps a disk and a core busy. */

@@ -2,6 +2,7 @@
 
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
+import { objectBytesMax } from '#base/limits-cos.ts'
 import type { Random } from '#base/random.ts'
 import type { Sealer } from '#base/sealer.ts'
 import type { Consumer } from '#events/dispatcher.ts'
@@ -10,7 +11,7 @@ import type { CredentialsPort, IamPort, ServiceSubject } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
 import { makeAccess } from './access.ts'
 import type { Access } from './access.ts'
-import { placeOf } from './bucket.ts'
+import { bucketCrn, placeOf } from './bucket.ts'
 import { makeBuckets } from './buckets.ts'
 import type { Buckets } from './buckets.ts'
 import { conditionsOf } from './conditions.ts'
@@ -98,6 +99,8 @@ export function makeCos(parts: {
         await checkLocation(name)
         return await objects.put(as, address, {
           facts: factsOfHeaders({ 'content-type': contentType }),
+          // There are no parts in here: it has room for what parts together have.
+          bytesMax: objectBytesMax,
           conditions: conditionsOf({}),
           body: {
             announcedBytes: null,
@@ -105,6 +108,15 @@ export function makeCos(parts: {
             [Symbol.asyncIterator]: () => body[Symbol.asyncIterator](),
           },
         })
+      },
+      async placeForWriting({ as, ...name }) {
+        const address = { bucket: name.bucket, key: name.object }
+        const { bucket } = await access.toObject(as, 'cloud-object-storage.object.put', address)
+        await checkLocation(name)
+        return { bucket: bucket.name, bucketCrn: bucketCrn(bucket), location: placeOf(bucket.location) }
+      },
+      async deleteObject({ as, ...name }) {
+        await objects.delete(as, { bucket: name.bucket, key: name.object })
       },
       createHmacKey: hmacKeys.create,
       deleteHmacKey: hmacKeys.delete,

@@ -48,7 +48,13 @@ export interface Objects {
   put(
     subject: Subject,
     address: ObjectAddress,
-    wanted: { readonly facts: ObjectFacts; readonly conditions: Conditions; readonly body: StreamBody },
+    wanted: {
+      readonly facts: ObjectFacts
+      readonly conditions: Conditions
+      readonly body: StreamBody
+      /** Of the object; without it, as one request may bring. */
+      readonly bytesMax?: number
+    },
   ): Promise<Written>
   get(subject: Subject, address: ObjectAddress, wanted: Wanted): Promise<Shown>
   /** Nothing is said where there was nothing: Amazon S3 API, "DeleteObject". */
@@ -93,10 +99,10 @@ export function makeObjects(parts: ObjectParts): Objects {
   return {
     open,
 
-    async put(subject, address, { facts, conditions, body }) {
+    async put(subject, address, { facts, conditions, body, bytesMax = objectPutBytesMax }) {
       const { bucket, grant } = await access.toObject(subject, 'cloud-object-storage.object.put', address)
       checkSize(body)
-      await using file = await files.write(body, objectPutBytesMax)
+      await using file = await files.write(body, bytesMax)
       const row = rowOf(parts, address, { sizeBytes: file.sizeBytes, etag: file.md5.toString('hex') })
       const checksum = body.checksum()
       const withFacts = { ...row, facts: JSON.stringify({ ...facts, checksum }) }

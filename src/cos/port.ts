@@ -10,6 +10,14 @@ export interface ObjectName {
   readonly location?: string
 }
 
+/** Where an object is going to be. */
+export interface ObjectPlace {
+  readonly bucket: string
+  readonly bucketCrn: string
+  /** Such as `us-south`. */
+  readonly location: string
+}
+
 export interface CosPort {
   /**
    * The bytes stay those of one object while they are read, whatever becomes of it; a body that is not read to its end
@@ -30,6 +38,10 @@ export interface CosPort {
       readonly body: AsyncIterable<Uint8Array>
     },
   ): Promise<{ readonly sizeBytes: number; readonly etag: string }>
+  /** Whether it may be written, before there is anything to write. Faults as above. */
+  placeForWriting(wanted: ObjectName & { readonly as: ServiceSubject }): Promise<ObjectPlace>
+  /** Nothing is said where there was nothing. Faults as above. */
+  deleteObject(wanted: ObjectName & { readonly as: ServiceSubject }): Promise<void>
   createHmacKey(owner: {
     readonly accountId: string
     readonly instanceId: string

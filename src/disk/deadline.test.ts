@@ -11,7 +11,7 @@ function watched() {
   const clock = makeTestClock()
   const killed: number[] = []
   const images = { createVolume: never, deleteVolume: never, createSnapshot: never, createVolumeFrom: never }
-  const imports = { describeImage: never, importStaged: never }
+  const imports = { describeImage: never, importStaged: never, exportStaged: never, cancelExport: never }
   const remote = { ...images, ...imports, copyProgress: never, addExport: never, removeExport: never, connect: never }
   const stop = watch({
     remote: { ...remote, hello: never, fence: never },

@@ -73,24 +73,30 @@ test('an image is exported as qcow2 in the clear', needs('qemu-img'), async () =
   assert.deepEqual(kms.leaseIds(image.volumeCrn), [])
 })
 
-test('an image is exported with a passphrase, which opens the file and nothing else does', needs('qemu-img'), async () => {
-  const bytes = disk()
-  const image = await makeImage(bytes)
-  const passphrase = randomBytes(32).toString('hex')
-  const path = await exported(image, exportOf({ wrappedPassphrase: kms.wrapPassphrase(passphrase) }))
-  assert.ok(!(await readFile(path)).includes(mark))
-  const open = (secret: string) => [
-    ...['--object', `secret,id=key,data=${secret}`],
-    ...['--image-opts', `driver=qcow2,encrypt.format=luks,encrypt.key-secret=key,file.filename=${path}`],
-  ]
-  await succeed('qemu-img', 'check', ...open(passphrase))
-  const raw = `${path}.raw`
-  await succeed('qemu-img', 'convert', ...open(passphrase), '-O', 'raw', raw)
-  assert.ok((await readFile(raw)).equals(bytes))
-  assert.notEqual((await run('qemu-img', 'check', ...open('another'))).code, 0)
-  assert.deepEqual(await left(), [])
-  assert.deepEqual(kms.leaseIds(image.volumeCrn), [])
-})
+test(
+  'an image is exported with a passphrase, which opens the file and nothing else does',
+  needs('qemu-img'),
+  async () => {
+    const bytes = disk()
+    const image = await makeImage(bytes)
+    const passphrase = randomBytes(32).toString('hex')
+    const path = await exported(image, exportOf({ wrappedPassphrase: kms.wrapPassphrase(passphrase) }))
+    assert.ok(!(await readFile(path)).includes(mark))
+    const open = (secret: string) => [
+      '--object',
+      `secret,id=key,data=${secret}`,
+      '--image-opts',
+      `driver=qcow2,encrypt.format=luks,encrypt.key-secret=key,file.filename=${path}`,
+    ]
+    await succeed('qemu-img', 'check', ...open(passphrase))
+    const raw = `${path}.raw`
+    await succeed('qemu-img', 'convert', ...open(passphrase), '-O', 'raw', raw)
+    assert.ok((await readFile(raw)).equals(bytes))
+    assert.notEqual((await run('qemu-img', 'check', ...open('another'))).code, 0)
+    assert.deepEqual(await left(), [])
+    assert.deepEqual(kms.leaseIds(image.volumeCrn), [])
+  },
+)
 
 test('an empty disk is exported', needs('qemu-img'), async () => {
   const image = await makeImage(Buffer.alloc(capacityBytes))

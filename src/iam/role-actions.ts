@@ -7,6 +7,7 @@ const of = (prefix: string, verbs: readonly string[]): string[] => verbs.map((ve
 
 const vpcNouns = [
   'is.image.image',
+  'is.image.image-export-job',
   'is.instance.instance',
   'is.instance.volume-attachment',
   'is.key.key',

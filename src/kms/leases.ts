@@ -84,7 +84,10 @@ export function makeLeases(parts: {
   }
 
   /** Everything that is asked about a lease, after it is in the book; then the sealed data key, if it still is. */
-  async function open(lease: BookedLease, { wrapped, recipientKey, isPassphrase = false }: LeaseRequest): Promise<Uint8Array> {
+  async function open(
+    lease: BookedLease,
+    { wrapped, recipientKey, isPassphrase = false }: LeaseRequest,
+  ): Promise<Uint8Array> {
     const { as, name, resourceCrn } = lease
     // Anew, after the lease is in the book: the key may have been moved to a ring with other policies in between.
     const located = await locate(reads, name)

@@ -18,6 +18,7 @@ import * as vpcPages from './migrations/0009-vpc-pages.ts'
 import * as ledger from './migrations/0010-ledger.ts'
 import * as auditLog from './migrations/0011-audit-log.ts'
 import * as vpcImages from './migrations/0012-vpc-images.ts'
+import * as vpcImageExports from './migrations/0013-vpc-image-exports.ts'
 import * as revocations from './migrations/0019-revocations.ts'
 import type { Schema } from './schema/schema.ts'
 
@@ -34,6 +35,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0010-ledger': ledger,
   '0011-audit-log': auditLog,
   '0012-vpc-images': vpcImages,
+  '0013-vpc-image-exports': vpcImageExports,
   '0019-revocations': revocations,
 }
 

@@ -2,11 +2,13 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
+import { imageExportContract } from './contract-image-exports.ts'
 import { imageCollection, imagePatch, imagePrototype, imageQuery, imageReply } from './image-schemas.ts'
 import { operatingSystemCollection, operatingSystemReply } from './machine-schemas.ts'
 import { paged, versionedQuery } from './schemas.ts'
 
 export const imageContract = {
+  ...imageExportContract,
   listImages: {
     method: 'GET',
     path: '/v1/images',

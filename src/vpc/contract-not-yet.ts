@@ -15,8 +15,6 @@ const notYet = <Method extends 'GET' | 'POST' | 'DELETE', Path extends string>(m
   }) as const
 
 export const notYetContract = {
-  listImageExportJobs: notYet('GET', '/v1/images/{id}/export_jobs'),
-  createImageExportJob: notYet('POST', '/v1/images/{id}/export_jobs'),
   listVolumeJobs: notYet('GET', '/v1/volumes/{id}/jobs'),
   createVolumeJob: notYet('POST', '/v1/volumes/{id}/jobs'),
   listInstanceTemplates: notYet('GET', '/v1/instance/templates'),

@@ -2,7 +2,15 @@
 // zonal ones (`0717_<uuid>`, `0717-<uuid>`), and the location of their CRNs is the zone.
 
 import { formatCrn } from '#base/crn.ts'
-import type { AttachmentId, ImageId, InstanceId, SnapshotGroupId, SnapshotId, VolumeId } from '#base/id.ts'
+import type {
+  AttachmentId,
+  ImageExportId,
+  ImageId,
+  InstanceId,
+  SnapshotGroupId,
+  SnapshotId,
+  VolumeId,
+} from '#base/id.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import type { Kind } from './targets.ts'
@@ -45,6 +53,9 @@ export const makeSnapshotId = (random: Random, region: string): SnapshotId =>
 
 export const makeSnapshotGroupId = (random: Random, region: string): SnapshotGroupId =>
   makeRegionalId(random, region) as SnapshotGroupId
+
+export const makeImageExportId = (random: Random, region: string): ImageExportId =>
+  makeRegionalId(random, region) as ImageExportId
 
 export const makeImageId = (random: Random, region: string): ImageId => makeRegionalId(random, region) as ImageId
 

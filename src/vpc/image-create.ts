@@ -126,6 +126,8 @@ function draft(parts: VpcParts, grant: CreateImage, wanted: NewImage, name: stri
     deprecationAt: wanted.deprecationAt,
     obsolescenceAt: wanted.obsolescenceAt,
     createdAt: now,
+    filePassphrase: null,
+    allowedUse: null,
   }
 }
 

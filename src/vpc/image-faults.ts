@@ -32,14 +32,14 @@ export const wrong = (name: string, message: string, reason = 'bad_field'): Faul
   new Fault('invalid', message, { reason, target: { type: 'field', name } })
 
 /** Object storage’s refusals, in the words of the VPC API. */
-export function fileRefused(error: unknown): unknown {
+export function storageRefused(error: unknown, field: 'file.href' | 'storage_bucket'): unknown {
   if (!(error instanceof Fault)) return error
-  const details = { target: { type: 'field', name: 'file.href' }, cause: error } as const
+  const details = { target: { type: 'field', name: field }, cause: error } as const
   const { explanation } = error
   if (error.code === 'forbidden') {
     const more = { ...details, reason: 'cos_not_authorized', ...(explanation && { explanation }) }
     return new Fault('forbidden', error.message, more)
   }
   if (error.code !== 'not_found' && error.code !== 'invalid') return error
-  return new Fault('invalid', `file.href names nothing: ${error.message}`, { ...details, reason: 'cos_not_found' })
+  return new Fault('invalid', `${field} names nothing: ${error.message}`, { ...details, reason: 'cos_not_found' })
 }

@@ -11,7 +11,7 @@ import type { Tx } from '#store/database.ts'
 import { volumeGrant } from './attached-volume.ts'
 import { idOf, nameOf } from './identity.ts'
 import { imageServiceOf } from './image.ts'
-import { fileRefused, wrong } from './image-faults.ts'
+import { storageRefused, wrong } from './image-faults.ts'
 import type { imagePatch, imagePrototype, imageQuery } from './image-schemas.ts'
 import type { ImageStatus } from './image-state.ts'
 import { isSystem, systemOfStock } from './images.ts'
@@ -140,7 +140,7 @@ async function checkFile(parts: VpcParts, context: Context, href: string): Promi
     found.body.destroy()
     if (found.sizeBytes <= imageFileBytesMax) return
   } catch (error) {
-    throw fileRefused(error)
+    throw storageRefused(error, 'file.href')
   }
   throw wrong('file.href', `file.href has more than ${imageFileBytesMax} bytes`, 'cos_file_too_large')
 }

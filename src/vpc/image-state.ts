@@ -36,6 +36,8 @@ export function imageStatusOf(image: ImageTruth, now: number): ImageStatus {
  */
 const allowedIn = {
   boot: ['available', 'deprecated'],
+  // VPC API, "Create an export job", names unusable ones too; see compatibility.md.
+  export: ['available', 'deprecated', 'obsolete'],
   delete: ['available', 'deprecated', 'failed', 'obsolete', 'pending', 'unusable'],
   retire: ['available', 'deprecated', 'obsolete', 'unusable'],
   update: ['available', 'deprecated', 'failed', 'obsolete', 'pending', 'unusable'],

@@ -8,6 +8,7 @@ import type { VolumeSpec } from '#disk/port.ts'
 import type { ServiceSubject } from '#iam/port.ts'
 import type { SnapshotPhase } from '#store/schema/vpc-snapshots.ts'
 import { blockStorageOf, bytesPerGb } from './volume.ts'
+import type { AllowedUse } from './volume.ts'
 import type { StatusReason, VolumeTruth } from './volume-state.ts'
 
 export interface Image extends VolumeTruth {
@@ -36,6 +37,9 @@ export interface Image extends VolumeTruth {
   readonly deprecationAt: number | null
   readonly obsolescenceAt: number | null
   readonly createdAt: number
+  /** What opens the file, as the client wrapped it under the key; null where the file is not encrypted, and afterwards. */
+  readonly filePassphrase: Uint8Array | null
+  readonly allowedUse: AllowedUse | null
 }
 
 /**

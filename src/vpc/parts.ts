@@ -25,7 +25,7 @@ export interface VpcParts {
   readonly iam: IamPort & ListingPort
   readonly kms: KmsPort
   readonly disk: DiskPort
-  readonly cos: Pick<CosPort, 'readObject' | 'writeObject'>
+  readonly cos: Pick<CosPort, 'readObject' | 'writeObject' | 'placeForWriting' | 'deleteObject'>
   readonly resources: ResourcesPort
   readonly revocation: Revocation
   /**

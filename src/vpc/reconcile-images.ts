@@ -24,6 +24,7 @@ import {
   unfinishedImages,
   volumesCopyingImage,
 } from './tables-image-work.ts'
+import { hasUnfinishedExport } from './tables-image-exports.ts'
 import { readVolumeForWork } from './tables-work.ts'
 import { bytesPerGb, volumeSpec } from './volume.ts'
 import { returnVolumeKey } from './volume-key.ts'
@@ -152,6 +153,8 @@ async function giveUp(parts: VpcParts, image: Image, failure: StatusReason): Pro
 async function remove(parts: VpcParts, copies: Copies, image: Image): Promise<void> {
   const { id, accountId, crn: imageCrn, phase } = image
   if (phase !== 'deleting' && phase !== 'abandoned') return
+  // VPC docs, "Deleting an image": its exports come to their end first.
+  if (await hasUnfinishedExport(parts.database.reads, id)) return
   const copying = await volumesCopyingImage(parts.database.reads, id)
   if (copying.some((volumeId) => copies.isRunning(volumeId))) return
   if (phase === 'deleting') await parts.disk.deleteVolume(id)

@@ -5,6 +5,7 @@ import type { networkContract } from './contract-network.ts'
 import type { snapshotContract } from './contract-snapshots.ts'
 import { notYetContract } from './contract-not-yet.ts'
 import type { connectionContract, vpcContract } from './contract.ts'
+import type { imageContract } from './contract-images.ts'
 import { getOperatingSystem, listOperatingSystems } from './images.ts'
 import { getInstanceProfile, listInstanceProfiles } from './instance-profiles.ts'
 import { getProfile, listProfiles } from './profiles.ts'
@@ -86,11 +87,29 @@ const snapshotRoutes = ({ snapshots, consistencyGroups }: Vpc): Routes<typeof sn
     consistencyGroups.remove(context, path.id, headers['if-match']),
 })
 
+const imageRoutes = ({ images, imageExports }: Vpc): Routes<typeof imageContract, Context, Anyone> => ({
+  listImages: (context, { query }) => images.list(context, query),
+  createImage: (context, { body }) => images.create(context, body),
+  getImage: (context, { path }) => images.get(context, path.id),
+  updateImage: (context, { path, body }) => images.update(context, path.id, body),
+  deleteImage: (context, { path }) => images.remove(context, path.id),
+  deprecateImage: (context, { path }) => images.deprecate(context, path.id),
+  obsoleteImage: (context, { path }) => images.obsolete(context, path.id),
+  listImageExportJobs: (context, { path }) => imageExports.list(context, path.image_id),
+  createImageExportJob: (context, { path, body }) => imageExports.create(context, path.image_id, body),
+  getImageExportJob: (context, { path }) => imageExports.get(context, path.image_id, path.id),
+  updateImageExportJob: (context, { path, body }) => imageExports.update(context, path.image_id, path.id, body),
+  deleteImageExportJob: (context, { path }) => imageExports.remove(context, path.image_id, path.id),
+  listOperatingSystems: async (context, { query }) => listOperatingSystems(context, query),
+  getOperatingSystem: async (context, { path }) => getOperatingSystem(context, path.name),
+})
+
 export const vpcRoutes = (vpc: Vpc): Routes<typeof vpcContract, Context, Anyone> => {
-  const { regions, volumes, images, instances, attachments } = vpc
+  const { regions, volumes, instances, attachments } = vpc
   return {
     ...networkRoutes(vpc),
     ...snapshotRoutes(vpc),
+    ...imageRoutes(vpc),
     listRegions: (context) => regions.list(context),
     getRegion: (context, { path }) => regions.get(context, path.name),
     listRegionZones: (context, { path }) => regions.listZones(context, path.name),
@@ -105,15 +124,6 @@ export const vpcRoutes = (vpc: Vpc): Routes<typeof vpcContract, Context, Anyone>
     listVolumeInstanceProfiles: (context, { path, query }) => volumes.listInstanceProfiles(context, path.id, query),
     listInstanceProfiles: async (context, { query }) => listInstanceProfiles(context, query),
     getInstanceProfile: async (context, { path }) => getInstanceProfile(context, path.name),
-    listImages: (context, { query }) => images.list(context, query),
-    createImage: (context, { body }) => images.create(context, body),
-    getImage: (context, { path }) => images.get(context, path.id),
-    updateImage: (context, { path, body }) => images.update(context, path.id, body),
-    deleteImage: (context, { path }) => images.remove(context, path.id),
-    deprecateImage: (context, { path }) => images.deprecate(context, path.id),
-    obsoleteImage: (context, { path }) => images.obsolete(context, path.id),
-    listOperatingSystems: async (context, { query }) => listOperatingSystems(context, query),
-    getOperatingSystem: async (context, { path }) => getOperatingSystem(context, path.name),
     listInstances: (context, { query }) => instances.list(context, query),
     createInstance: (context, { body }) => instances.create(context, body),
     getInstance: (context, { path }) => instances.get(context, path.id),

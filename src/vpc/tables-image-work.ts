@@ -5,6 +5,7 @@ import type { Reads, Tx } from '#store/database.ts'
 import type { SnapshotPhase } from '#store/schema/vpc-snapshots.ts'
 import { imageIdText } from './ids.ts'
 import type { Image } from './image.ts'
+import { removeExportsOf } from './tables-image-exports.ts'
 import { toImage } from './tables-images.ts'
 import { movePhase } from './tables-keyed.ts'
 import type { StatusReason } from './volume-state.ts'
@@ -71,7 +72,9 @@ export async function keepMadeImage(
 /** False when the row was not in the phase, or not there. */
 export async function removeImage(tx: Tx, id: ImageId, phase: 'abandoned' | 'deleting'): Promise<boolean> {
   const result = await tx.deleteFrom('vpc_image').where('id', '=', id).where('phase', '=', phase).executeTakeFirst()
-  return Number(result.numDeletedRows) === 1
+  if (Number(result.numDeletedRows) !== 1) return false
+  await removeExportsOf(tx, id)
+  return true
 }
 
 /** Volumes to which a copy of the image may be under way, whatever has become of them. */

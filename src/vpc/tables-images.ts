@@ -10,10 +10,12 @@ import type { Reads, Tx } from '#store/database.ts'
 import type { VpcImageTables } from '#store/schema/vpc-images.ts'
 import { imageIdText } from './ids.ts'
 import type { Image } from './image.ts'
+import type { ExportGrant } from './tables-image-exports.ts'
 import { grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
 import { dropRequestedIn, keepKey } from './tables-keyed.ts'
 import type { Place } from './targets.ts'
+import type { AllowedUse } from './volume.ts'
 import { hiddenPhases, servingStandings } from './volume-state.ts'
 
 export type ImageRow = Selectable<VpcImageTables['vpc_image']>
@@ -21,7 +23,7 @@ export type ImageRow = Selectable<VpcImageTables['vpc_image']>
 export type CreateImage = Grant<'is.image.image.create'>
 export type UpdateImage = Grant<'is.image.image.update'>
 export type DeleteImage = Grant<'is.image.image.delete'>
-export type ReadImage = Grant<'is.image.image.read' | 'is.image.image.list'> | UpdateImage | DeleteImage
+export type ReadImage = Grant<'is.image.image.read' | 'is.image.image.list'> | UpdateImage | DeleteImage | ExportGrant
 
 export function toImage(row: ImageRow): Image {
   const { failure_code: code, failure_message: message } = row
@@ -52,6 +54,9 @@ export function toImage(row: ImageRow): Image {
     deprecationAt: row.deprecation_at,
     obsolescenceAt: row.obsolescence_at,
     createdAt: row.created_at,
+    filePassphrase: row.file_passphrase,
+    // Written by toRow below: the shape is known.
+    allowedUse: row.allowed_use === null ? null : (JSON.parse(row.allowed_use) as AllowedUse),
   }
 }
 
@@ -81,6 +86,8 @@ const toRow = (image: Image): ImageRow => ({
   deprecation_at: image.deprecationAt,
   obsolescence_at: image.obsolescenceAt,
   created_at: image.createdAt,
+  file_passphrase: image.filePassphrase,
+  allowed_use: image.allowedUse && JSON.stringify(image.allowedUse),
 })
 
 export async function locateImage(

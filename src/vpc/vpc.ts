@@ -15,12 +15,15 @@ import type { CustomImages } from './custom-images.ts'
 import { makeFacts } from './facts.ts'
 import { followKeys } from './follow-keys.ts'
 import { followNotices } from './follow-notices.ts'
+import { makeImageExports } from './image-exports.ts'
+import type { ImageExports } from './image-exports.ts'
 import { makeInstances } from './instances.ts'
 import type { Instances } from './instances.ts'
 import { makeNetworks } from './networks.ts'
 import type { Networks } from './networks.ts'
 import type { VpcParts } from './parts.ts'
 import type { VpcPort } from './port.ts'
+import { reconcileImageExports } from './reconcile-image-exports.ts'
 import { reconcileImages } from './reconcile-images.ts'
 import { reconcileExports } from './reconcile-exports.ts'
 import { reconcileSnapshots } from './reconcile-snapshots.ts'
@@ -50,6 +53,7 @@ export interface Vpc {
   readonly snapshots: Snapshots
   readonly consistencyGroups: ConsistencyGroups
   readonly images: CustomImages
+  readonly imageExports: ImageExports
   readonly instances: Instances
   readonly attachments: Attachments
   readonly connections: Connections
@@ -70,6 +74,7 @@ export function makeVpc(given: VpcParts): Vpc {
   const parts = { ...given, outbox: withHistory(given.outbox, given.keyClock, given.revocation) }
   const copies = makeCopies(parts, async (more) => {
     await reconcileSnapshots(parts, more)
+    await reconcileImageExports(parts, more)
     await reconcileImages(parts, more)
     await reconcileVolumes(parts, more)
   })
@@ -80,6 +85,7 @@ export function makeVpc(given: VpcParts): Vpc {
     snapshots: makeSnapshots(parts),
     consistencyGroups: makeConsistencyGroups(parts),
     images: makeCustomImages(parts),
+    imageExports: makeImageExports(parts),
     instances: makeInstances(parts),
     attachments: makeAttachments(parts),
     connections: makeConnections(parts),
@@ -144,8 +150,17 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'vpc.image.became-unusable',
       'vpc.image.resumed',
       'vpc.image.deletion-requested',
+      // An image that is to go waits for its exports.
+      'vpc.image-export.succeeded',
+      'vpc.image-export.failed',
+      'vpc.image-export.deleted',
     ],
     reconcile: () => reconcileImages(parts, copies),
+  },
+  {
+    name: 'vpc.image-exports',
+    types: ['vpc.image-export.created', 'vpc.image-export.deletion-requested'],
+    reconcile: () => reconcileImageExports(parts, copies),
   },
   {
     name: 'vpc.exports',

@@ -57,9 +57,10 @@ export async function makeWorld(hsCryptoRefusal: string | null = 'hs-crypto need
   const noKeys = () => {
     throw new Error('service credentials are made in tests of the whole program')
   }
+  const noObjects = { readObject: noKeys, writeObject: noKeys, placeForWriting: noKeys, deleteObject: noKeys }
   const resources = makeResources({
     ...parts,
-    cos: { readObject: noKeys, writeObject: noKeys, createHmacKey: noKeys, deleteHmacKey: noKeys },
+    cos: { ...noObjects, createHmacKey: noKeys, deleteHmacKey: noKeys },
     credentials: { callerOf: noKeys, create: noKeys, remove: noKeys, mayHold: noKeys },
     sealer: { seal: noKeys, open: noKeys },
     cosUrl: noKeys,

@@ -1,4 +1,4 @@
-import type { ImageId, VolumeId } from '#base/id.ts'
+import type { ImageExportId, ImageId, VolumeId } from '#base/id.ts'
 import type { SnapshotPhase } from './vpc-snapshots.ts'
 
 export interface VpcImageTables {
@@ -38,5 +38,31 @@ export interface VpcImageTables {
     deprecation_at: number | null
     obsolescence_at: number | null
     created_at: number
+    /** What opens the file that it is made of, as the client wrapped it; null where that is not encrypted, and afterwards. */
+    file_passphrase: Uint8Array | null
+    /** JSON object of the API's `allowed_use`. */
+    allowed_use: string | null
+  }
+  vpc_image_export: {
+    id: ImageExportId
+    image_id: ImageId
+    account_id: string
+    region: string
+    /** Unique on its image. */
+    name: string
+    format: 'qcow2'
+    bucket: string
+    bucket_crn: string
+    /** Of the bucket, such as `us-south`. */
+    location: string
+    object: string
+    /** What opens the file, wrapped as the API's wrap action would; null for a file in the clear. */
+    passphrase: Uint8Array | null
+    phase: 'queued' | 'running' | 'succeeded' | 'failed' | 'deleting'
+    failure_code: string | null
+    failure_message: string | null
+    created_at: number
+    started_at: number | null
+    completed_at: number | null
   }
 }

@@ -103,6 +103,13 @@ export class FakeKms {
       this.registrations.set(resourceCrn, keyCrn)
       return { keyCrn, keyVersionId: this.version, wrapped: new Uint8Array([++this.wraps]) }
     },
+    createPassphrase: async ({ keyCrn, resourceCrn, as }) => {
+      const standing = this.standingOf(keyCrn, as.accountId)
+      if (standing !== 'usable' || this.registrations.get(resourceCrn) !== keyCrn) {
+        throw new Fault('conflict', `the key is ${standing}`, { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
+      }
+      return { keyCrn, keyVersionId: this.version, wrapped: new Uint8Array([++this.wraps]) }
+    },
     providerKey: async ({ accountId }, location) => {
       const serviceInstance = providerInstanceId(accountId)
       const at = { location, accountId: providerAccountId, serviceInstance }
@@ -152,6 +159,7 @@ export class FakeDisk {
   readonly exports = new Map<string, string>()
   /** What was last said of each attachment's volume. */
   readonly exported = new Map<string, VolumeSpec>()
+  readonly sending = new Set<string>()
   /** What the disk says instead of formatting. */
   refusal: Fault | null = null
 
@@ -178,6 +186,17 @@ export class FakeDisk {
       this.images.set(image.volumeId, image)
       return { storedBytes: 0, capacityBytes: wanted.capacityBytes.min, sha256: null }
     },
+    exportImage: async (image, { exportId }, send) => {
+      if (this.refusal) throw this.refusal
+      if (!this.images.has(image.volumeId)) throw new Fault('not_found', 'no such image')
+      this.sending.add(exportId)
+      try {
+        return await send(pieces())
+      } finally {
+        this.sending.delete(exportId)
+      }
+    },
+    cancelExport: async () => {},
     describeImage: async (id) => (this.images.has(id) ? { storedBytes: 0, capacityBytes: 0 } : null),
     copyProgress: async () => null,
     addExport: async ({ attachmentId, volume }) => {
@@ -209,14 +228,34 @@ export const fakeResources: ResourcesPort = {
 }
 
 /** Every object is there, and may be read. */
-export const fakeCos: VpcParts['cos'] = {
-  readObject: async () => ({
-    sizeBytes: 4,
-    etag: 'etag',
-    contentType: 'application/octet-stream',
-    body: Object.assign(pieces(), { destroy: () => undefined }),
-  }),
-  writeObject: async ({ body }) => ({ sizeBytes: (await Array.fromAsync(body)).length, etag: 'etag' }),
+/** Every object that is asked for is there; those that are written are remembered. */
+export class FakeCos {
+  readonly written = new Set<string>()
+  /** What it says of everything. */
+  refusal: Fault | null = null
+
+  readonly port: VpcParts['cos'] = {
+    readObject: async () => ({
+      sizeBytes: 4,
+      etag: 'etag',
+      contentType: 'application/octet-stream',
+      body: Object.assign(pieces(), { destroy: () => undefined }),
+    }),
+    writeObject: async ({ body, object }) => {
+      if (this.refusal) throw this.refusal
+      const { length } = await Array.fromAsync(body)
+      this.written.add(object)
+      return { sizeBytes: length, etag: 'etag' }
+    },
+    placeForWriting: async ({ bucket }) => {
+      if (this.refusal) throw this.refusal
+      return { bucket, bucketCrn: `crn:${bucket}`, location: 'us-south' }
+    },
+    deleteObject: async ({ object }) => {
+      if (this.refusal) throw this.refusal
+      this.written.delete(object)
+    },
+  }
 }
 
 async function* pieces(): AsyncGenerator<Uint8Array> {

@@ -17,7 +17,7 @@ import { connectionContract, vpcContract } from '../contract.ts'
 import type { VpcParts } from '../parts.ts'
 import { connectionRoutes, notYetRoutes, vpcRoutes } from '../routes.ts'
 import { makeVpc } from '../vpc.ts'
-import { accountA, accountB, FakeDisk, FakeIam, FakeKms, fakeCos, fakeResources } from './fakes.ts'
+import { accountA, accountB, FakeDisk, FakeIam, FakeCos, FakeKms, fakeResources } from './fakes.ts'
 import { Faults, faulty, faultyDatabase } from './faults.ts'
 
 export const keyOfA = formatCrn({
@@ -37,6 +37,7 @@ export async function makeWorld() {
   const iam = new FakeIam()
   const kms = new FakeKms()
   const disk = new FakeDisk()
+  const cos = new FakeCos()
   const faults = new Faults()
   const log = makeLog('silent')
   const random = systemRandom
@@ -53,7 +54,7 @@ export async function makeWorld() {
     log,
     region: 'us-south',
     iam: iam.port,
-    kms: faulty(kms.port, ['createDataKey', 'providerKey', 'unregister', 'standings'], faults),
+    kms: faulty(kms.port, ['createDataKey', 'createPassphrase', 'providerKey', 'unregister', 'standings'], faults),
     disk: faulty(
       disk.port,
       [
@@ -65,10 +66,12 @@ export async function makeWorld() {
         'createSnapshot',
         'createVolumeFrom',
         'importImage',
+        'exportImage',
+        'cancelExport',
       ],
       faults,
     ),
-    cos: fakeCos,
+    cos: faulty(cos.port, ['writeObject', 'deleteObject'], faults),
     resources: fakeResources,
     revocation: 'at-once',
     startedAt: 0,
@@ -96,6 +99,7 @@ export async function makeWorld() {
     iam,
     kms,
     disk,
+    cos,
     faults,
 
     advance(ms: number): void {

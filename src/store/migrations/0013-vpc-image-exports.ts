@@ -1,0 +1,30 @@
+import type { Kysely } from 'kysely'
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('vpc_image').addColumn('file_passphrase', 'blob').execute()
+  await db.schema.alterTable('vpc_image').addColumn('allowed_use', 'text').execute()
+  await db.schema
+    .createTable('vpc_image_export')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('image_id', 'text', (c) => c.notNull())
+    .addColumn('account_id', 'text', (c) => c.notNull())
+    .addColumn('region', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('format', 'text', (c) => c.notNull())
+    .addColumn('bucket', 'text', (c) => c.notNull())
+    .addColumn('bucket_crn', 'text', (c) => c.notNull())
+    .addColumn('location', 'text', (c) => c.notNull())
+    .addColumn('object', 'text', (c) => c.notNull())
+    .addColumn('passphrase', 'blob')
+    .addColumn('phase', 'text', (c) => c.notNull())
+    .addColumn('failure_code', 'text')
+    .addColumn('failure_message', 'text')
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addColumn('started_at', 'bigint')
+    .addColumn('completed_at', 'bigint')
+    .addUniqueConstraint('vpc_image_export_name', ['image_id', 'name'])
+    .execute()
+  const index = (name: string) => db.schema.createIndex(`vpc_image_export_${name}`).on('vpc_image_export')
+  await index('phase').columns(['phase', 'id']).execute()
+  await index('account').columns(['account_id', 'region', 'phase']).execute()
+}
