@@ -12,6 +12,9 @@ if (major < 26 || (major === 26 && minor < 9)) {
 const { enableCompileCache } = await import('node:module')
 // Beside the packages, where it goes when they go: starts are twice as fast from the second one on.
 enableCompileCache(new URL('../node_modules/.cache/compile', import.meta.url).pathname)
-// What is a client of the API, or needs no server at all, is a program of its own.
-const isClient = ['tour', 'account', 'verify'].includes(process.argv[2] ?? '')
-await import(isClient ? '../src/cli/main.ts' : '../src/main.ts')
+// Settings, and what works on the data folder itself, are the server's; everything else is a client of the API.
+const [first = ''] = process.argv.slice(2)
+const isClientOption = /^(--(target|json|quiet|version)(=|$)|-[qV])/.test(first)
+const isServer =
+  first === '' || (first.startsWith('-') && !isClientOption) || ['backup', 'restore', 'master-key'].includes(first)
+await import(isServer ? '../src/main.ts' : '../src/cli/main.ts')

@@ -20,9 +20,7 @@ export const commandsHelp = `commands
   restore --from FILE --verify            whether FILE can be restored with this master key
   restore --from FILE --data FOLDER       into a folder without a database
   master-key rotate                       a new master key, and everything sealed under it; the server may run
-  tour                                    plays the whole story against the running server
-  account create NAME                     makes an account, whose owner's API key is shown once
-  verify FILE --key VERIFIER              whether a signed audit log holds the record in FILE; needs no server`
+  login, keys, volumes, connect ...       a client of the API, with an account's API key; keyward help lists them`
 
 type Settings = Config & { readonly to: string | null; readonly from: string | null; readonly verify: boolean }
 

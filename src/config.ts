@@ -204,11 +204,15 @@ function fromArguments(args: readonly string[]): Values {
   }
 }
 
+/** The command line's; somebody who works with both has them in one shell. */
+const clientVariables: ReadonlySet<string> = new Set(['KEYWARD_API_KEY', 'KEYWARD_TARGET', 'KEYWARD_URL'])
+
 function fromEnvironment(environment: Readonly<Record<string, string | undefined>>): Values {
   const byVariable = new Map(Object.entries(settings).map(([name, { variable }]) => [variable as string, name]))
   const values: Record<string, string | boolean> = {}
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith('KEYWARD_') || secretVariables.has(variable) || value === undefined) continue
+    if (clientVariables.has(variable)) continue
     const name = byVariable.get(variable)
     if (!name) throw refusal(`environment variable ${variable} is not a setting; --help lists them`)
     values[name] = isSwitch(name) ? switched(variable, value) : value

@@ -96,5 +96,5 @@ test('nothing is overwritten', async (t) => {
   assert.match(nowhere.stderr, /there is no database/)
   assert.ok(!existsSync(join(folder, 'nowhere')))
   assert.match((await run('backup', '--data', folder)).stderr, /needs --to FILE/)
-  assert.match((await run('back')).stderr, /no command "back"/)
+  assert.match((await run('back')).stderr, /unknown command 'back'/)
 })

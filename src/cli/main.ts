@@ -1,41 +1,69 @@
 // The command line: a client of the public APIs with no privilege of its own. The only file here that reads the environment.
 
-import { parseArgs } from 'node:util'
-import { accountText, createAccount } from './account.ts'
-import { readBootstrap } from './bootstrap-file.ts'
-import { makeTeller, TourBroken } from './teller.ts'
-import { tour } from './tour.ts'
-import { verifyFile } from './verify.ts'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '#base/clock.ts'
+import { systemRandom } from '#base/random.ts'
+import { asker } from './ask.ts'
+import { commands } from './commands.ts'
+import { makeCli } from './context.ts'
+import type { Cli } from './context.ts'
+import { exitCodes } from './failure.ts'
+import { failedBy } from './failure-text.ts'
+import { runProgram } from './program.ts'
+import type { Runner } from './program.ts'
+import { version } from './session.ts'
+import { targetsIn } from './targets.ts'
 
-const usage = `keyward commands:
-  tour [--data FOLDER]   plays the whole story against the running server: two accounts, one key, one volume
-  account create NAME [--data FOLDER] [--json]
-                         makes an account, whose owner's API key is shown once; for whoever runs the server
-  verify FILE [--key VERIFIER]
-                         whether a signed audit log holds the record in FILE; needs no server
-`
+const ending = new AbortController()
+// Whoever reads has had enough: end as every tool in a pipe does, without a word.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1))
+process.stderr.on('error', () => process.exit(141))
+// Files that we make are ours alone, whatever the shell's mask is.
+process.umask(0o077)
 
-const write = (text: string): void => void process.stdout.write(text)
-
-try {
-  await main()
-} catch (error) {
-  const sentence = error instanceof TourBroken ? error.message : String(error instanceof Error ? error.stack : error)
-  process.stderr.write(`\nkeyward: ${sentence}\n`)
-  process.exitCode = 1
-}
-
-async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({
-    args: process.argv.slice(2),
-    options: { data: { type: 'string' }, json: { type: 'boolean' }, key: { type: 'string' } },
-    allowPositionals: true,
+const run: Runner = async (globals, run) => {
+  const cli = makeCli({
+    clock: systemClock,
+    asker: asker(process.stdin, process.stderr),
+    targets: targetsIn(configFolder(), () => Buffer.from(systemRandom.bytes(8)).toString('hex')),
+    environment: process.env,
+    globals,
+    ending: ending.signal,
+    streams: { out: process.stdout, error: process.stderr },
   })
-  const folder = values.data ?? process.env['KEYWARD_DATA'] ?? './keyward-data'
-  const [command, verb, name, ...rest] = positionals
-  if (command === 'tour' && verb === undefined) return await tour(makeTeller(write), readBootstrap(folder), folder)
-  if (command === 'verify' && verb && name === undefined) return write(verifyFile(verb, values.key))
-  if (command !== 'account' || verb !== 'create' || !name || rest.length > 0) return write(usage)
-  const account = await createAccount(name, readBootstrap(folder), folder)
-  write(values.json ? `${JSON.stringify(account, null, 2)}\n` : accountText(account))
+  return await outcome(cli, run)
 }
+
+async function outcome(cli: Cli, run: (cli: Cli) => Promise<Awaited<ReturnType<Parameters<Runner>[1]>>>) {
+  try {
+    const shown = await run(cli)
+    if (shown) cli.show(shown)
+    return shown?.exitCode ?? exitCodes.ok[0]
+  } catch (error) {
+    const failed = failedBy(error)
+    const text = failed
+      ? cli.globals.json
+        ? JSON.stringify({ error: failed.body })
+        : `keyward: ${failed.text}`
+      : `keyward: a bug of ours: ${String(error instanceof Error ? error.stack : error)}`
+    process.stderr.write(`${text}\n`)
+    return failed?.exitCode ?? exitCodes.failed[0]
+  }
+}
+
+function configFolder(): string {
+  const base = process.env['XDG_CONFIG_HOME']
+  // XDG Base Directory Specification: a relative one is not to be used.
+  return join(base?.startsWith('/') ? base : join(homedir(), '.config'), 'keyward')
+}
+
+process.on('SIGINT', () => {
+  ending.abort()
+  // Gone at once, unless a command is at something that it ends by itself.
+  if (process.listenerCount('SIGINT') === 1) process.exit(exitCodes.interrupted[0])
+})
+
+// Standard output is written by now: files, pipes and terminals are, one after the other. What is still asked of a server
+// (a name for completion that came too late) is not waited for.
+process.exit(await runProgram(commands, process.argv.slice(2), version(), run))

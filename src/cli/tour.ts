@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { standardPlan } from '#client/key-manager.ts'
 import { first, hex, pick, printable, readAt, text } from './answers.ts'
 import type { Account, Bootstrap } from './bootstrap-file.ts'
 import { nbdClient } from './nbd-client.ts'
@@ -76,7 +77,7 @@ async function makeKey({ teller, a, endpoints }: Scene): Promise<Key> {
       name: 'tour-keys',
       target: 'us-south',
       resource_group: a.resourceGroupId,
-      resource_plan_id: 'eedd3585-90c6-4c8f-be3d-062069e99fc3',
+      resource_plan_id: standardPlan,
     },
     expect: 201,
     show: pick('guid', 'state', 'crn'),

@@ -21,3 +21,6 @@ export const envelope = <T>(kind: 'key' | 'policy', resources: readonly T[]) => 
   metadata: { collectionType: `application/vnd.ibm.kms.${kind}+json`, collectionTotal: resources.length },
   resources: [...resources],
 })
+
+/** IBM Cloud global catalog: the plan of Key Protect that there is one of everywhere. */
+export const standardPlan = 'eedd3585-90c6-4c8f-be3d-062069e99fc3'

@@ -3,18 +3,10 @@
 import { operations } from 'virtual:operations'
 import type { Answer, Given, Name, Service } from '#client/operations.ts'
 import { Refusal, refusalOf } from '#client/refusal.ts'
+import { jsonOf, placeOf } from '#client/request.ts'
+import type { Request } from '#client/request.ts'
 import { tokenOf } from './sessions.ts'
 import type { Session } from './sessions.ts'
-
-/** VPC API, "Versioning": the date up to which this client knows the API. */
-const vpcVersion = { version: '2026-03-24', generation: '2' } as const
-
-interface Request {
-  readonly path?: Readonly<Record<string, string>> | undefined
-  readonly query?: unknown
-  readonly body?: unknown
-  readonly headers?: Readonly<Record<string, string>>
-}
 
 /** Throws a Refusal. Answers without a body are undefined. */
 export async function call<S extends Service, N extends Name<S>>(
@@ -25,9 +17,7 @@ export async function call<S extends Service, N extends Name<S>>(
 ): Promise<Answer<S, N>> {
   const request: Request = given
   const [method = 'GET', template = ''] = operations[service]?.[name] ?? []
-  const path = template.replaceAll(/\{(\w+)\}/g, (_, part: string) => encodeURIComponent(request.path?.[part] ?? ''))
-  const query = queryOf({ ...(service === 'vpc' && vpcVersion), ...(request.query as object | undefined) })
-  const response = await send(`${path}${query}`, {
+  const response = await send(placeOf(service, template, request), {
     method,
     headers: {
       authorization: `Bearer ${await tokenOf(session)}`,
@@ -51,23 +41,5 @@ async function send(url: string, request: RequestInit): Promise<Response> {
     return await fetch(url, request)
   } catch (cause) {
     throw new Refusal({ status: 0, code: 'unreachable', message: `The server cannot be reached: ${String(cause)}` })
-  }
-}
-
-function queryOf(values: object): string {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(values)) {
-    for (const one of Array.isArray(value) ? value : [value])
-      if (one !== undefined && one !== '') query.append(name, String(one))
-  }
-  const text = query.toString()
-  return text === '' ? '' : `?${text}`
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

@@ -3,13 +3,11 @@
 import { Button, Select, SelectItem, TextInput } from '@carbon/react'
 import { useState } from 'react'
 import { useNavigate } from 'react-router'
+import { standardPlan } from '#client/key-manager.ts'
 import { call } from '../api/call.ts'
 import { useAct, useApi, useSession } from '../api/use-api.ts'
 import { Panel } from '../parts/panel.tsx'
 import { Problem } from '../parts/problem.tsx'
-
-/** The plan of Key Protect's that instances here have by default; resources/plans.ts lists them all. */
-const standardPlan = 'eedd3585-90c6-4c8f-be3d-062069e99fc3'
 
 export function InstanceCreate({ onClose }: { readonly onClose: () => void }) {
   const navigate = useNavigate()
