@@ -24,6 +24,8 @@ if [ "${1:-test}" = test ]; then
   need mkfs.xfs xfsprogs
   need debugfs e2fsprogs
   need chromium chromium
+  # Of the packages of PostgreSQL this one has the server; a cluster of the system's is not wanted.
+  need /usr/lib/postgresql postgresql
   need /usr/share/fonts/truetype/dejavu fonts-dejavu-core
 fi
 if [ "${1:-test}" = bench ]; then
@@ -43,6 +45,12 @@ if [ -n "$missing" ]; then
   fi
   echo "keyward: installing$missing" >&2
   export DEBIAN_FRONTEND=noninteractive
+  case "$missing" in
+    *postgresql*)
+      mkdir -p /etc/postgresql-common
+      [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+      ;;
+  esac
   apt-get update -qq >/dev/null
   # shellcheck disable=SC2086 # a list of words
   apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -38,6 +38,10 @@ interface Bootstrap {
 
 const doneName = 'bootstrap-done'
 
+/** Whether the database is one that a server has served from. */
+export const isBootstrapped = async (database: Pick<Database, 'reads'>): Promise<boolean> =>
+  (await readMeta(database, doneName)) !== null
+
 export const endpointsAt = (baseUrl: string, cosUrl: string): Endpoints => ({
   iam: baseUrl,
   kms: baseUrl,
@@ -59,7 +63,7 @@ export async function bootstrap(parts: {
 }): Promise<readonly FirstAccount[] | null> {
   const { folder, region, endpoints, database, random, iam, resources } = parts
   const path = join(folder, 'bootstrap.json')
-  const done = (await readMeta(database, doneName)) !== null
+  const done = await isBootstrapped(database)
   const found = existsSync(path) ? read(path) : null
 
   if (done) {

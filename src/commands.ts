@@ -63,6 +63,7 @@ function takeOptions(args: readonly string[], names: readonly string[]): Pick<Co
 
 async function runBackup(settings: Settings, say: (sentence: string) => void): Promise<void> {
   if (settings.to === null) throw new Fault('invalid', 'backup needs --to FILE')
+  refuseForeignDatabase(settings)
   const { version } = await import('../package.json', { with: { type: 'json' } }).then((file) => file.default)
   const manifest = await backUp({
     databasePath: databasePathIn(settings.dataFolder),
@@ -75,9 +76,18 @@ async function runBackup(settings: Settings, say: (sentence: string) => void): P
   say(`${settings.to} holds ${contents(manifest)}. Keep the master key elsewhere: without it the file opens for nobody`)
 }
 
+function refuseForeignDatabase({ databaseUrl }: Settings): void {
+  if (databaseUrl === null) return
+  throw new Fault(
+    'invalid',
+    'PostgreSQL is backed up with its own tools: pg_dump, pg_basebackup, or an archive of its log',
+  )
+}
+
 async function runRestore(settings: Settings, say: (sentence: string) => void): Promise<void> {
   const { from, dataFolder } = settings
   if (from === null) throw new Fault('invalid', 'restore needs --from FILE')
+  refuseForeignDatabase(settings)
   const parts = { from, provider: present(settings), tables: sealedTables }
   if (settings.verify) return say(`${from} can be restored: ${contents(await verifyBackup(parts))}`)
   const manifest = await restore({ ...parts, dataFolder })
@@ -85,10 +95,12 @@ async function runRestore(settings: Settings, say: (sentence: string) => void): 
 }
 
 async function runRotation(settings: Settings, say: (sentence: string) => void): Promise<void> {
-  const { dataFolder, oldMasterKey } = settings
-  if (!existsSync(databasePathIn(dataFolder))) throw new Fault('not_found', `there is no database in ${dataFolder}`)
+  const { dataFolder, databaseUrl, oldMasterKey } = settings
+  if (databaseUrl === null && !existsSync(databasePathIn(dataFolder)))
+    throw new Fault('not_found', `there is no database in ${dataFolder}`)
   await rotateMasterKey({
     dataFolder,
+    databaseUrl,
     providers: {
       present: present(settings),
       old: oldMasterKey && providerOf(oldMasterKey, dataFolder, systemRandom),

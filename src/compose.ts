@@ -1,10 +1,8 @@
 // Roles to running parts: the only file that knows everybody. It builds in the order of need and closes in the reverse.
 
-import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '#base/clock.ts'
 import type { Clock } from '#base/clock.ts'
-import { Fault } from '#base/fault.ts'
 import type { Log } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
 import { makeVirtualClock } from '#base/virtual-clock.ts'
@@ -60,7 +58,6 @@ import { makeResources } from '#resources/resources.ts'
 import type { Resources } from '#resources/resources.ts'
 import { resourcesRoutes } from '#resources/routes.ts'
 import { holdDataFolder } from '#store/data-folder.ts'
-import { openSqlite } from '#store/sqlite.ts'
 import { notYetContract } from '#vpc/contract-not-yet.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
 import { connectionRoutes, notYetRoutes, vpcRoutes } from '#vpc/routes.ts'
@@ -73,6 +70,7 @@ import type { Endpoints, FirstAccount } from './bootstrap.ts'
 import { clockContract, clockRoutes } from './clock-contract.ts'
 import type { Config } from './config.ts'
 import { listen, readPem, urlOf } from './listening.ts'
+import { openDatabase } from './open-database.ts'
 import { sealedTables } from './sealed-tables.ts'
 import { introduce, leasesConsumer, sweepsConsumer } from './upkeep.ts'
 
@@ -92,8 +90,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
 
   const folder = holdDataFolder(config.dataFolder)
   parts.defer(() => folder.release())
-  if (folder.isNew) refuseLostDatabase(folder.path)
-  const database = await openSqlite(folder.databasePath)
+  const database = await openDatabase({ url: config.databaseUrl, folder, random, log })
   parts.defer(() => database.close())
   const providers = {
     present: providerOf(config.masterKey, folder.path, random),
@@ -349,12 +346,3 @@ export async function compose(config: Config, log: Log): Promise<Running> {
 
 const clockService = (clock: VirtualClock, afterwards: () => Promise<void>, operator: OperatorPort): Service =>
   makeService({ dialect: 'identity', contract: clockContract, routes: clockRoutes(clock, afterwards), operator })
-
-/** Images without their database are volumes that nobody could open again: a new one over them would hide the loss. */
-function refuseLostDatabase(folder: string): void {
-  for (const name of ['volumes', 'objects']) {
-    const path = join(folder, name)
-    if (!existsSync(path) || readdirSync(path).length === 0) continue
-    throw new Fault('unavailable', `${path} holds ${name}, but their database is missing or empty`)
-  }
-}

@@ -7,6 +7,7 @@ const parse = (args: string[], environment: Record<string, string> = {}) => pars
 test('parseConfig() has a default for everything and stays on loopback', () => {
   assert.deepEqual(parse([]), {
     dataFolder: './keyward-data',
+    databaseUrl: null,
     host: '127.0.0.1',
     port: 8080,
     cosPort: 8081,
@@ -33,6 +34,20 @@ test('parseConfig() puts flags before environment variables', () => {
   const config = parse(['--port', '1'], { KEYWARD_PORT: '2', KEYWARD_DATA: '/d' })
   assert.ok(config !== 'help')
   assert.deepEqual([config.port, config.dataFolder], [1, '/d'])
+})
+
+test('parseConfig() takes the password of a database from the environment alone, and never shows it', () => {
+  const url = 'postgres://keyward:hidden@db.example/keyward'
+  const config = parse([], { KEYWARD_DATABASE: url })
+  assert.ok(config !== 'help')
+  assert.equal(config.databaseUrl, url)
+  for (const wrong of [url, 'mysql://db/keyward', 'postgres://db', 'postgres://db/', 'db', 'hidden']) {
+    assert.throws(
+      () => parse(['--database', wrong]),
+      (error: Error) => error.message.startsWith('--database must') && !error.message.includes('hidden'),
+      wrong,
+    )
+  }
 })
 
 test('parseConfig() reads the proxies that are trusted', () => {

@@ -14,6 +14,8 @@ import type { MasterKeySource } from './config-master-key.ts'
 
 export interface Config {
   readonly dataFolder: string
+  /** Of a PostgreSQL; null for the embedded database in the data folder. It may hold a password. */
+  readonly databaseUrl: string | null
   readonly host: string
   /** 0 lets the system choose; the chosen one is printed and written to bootstrap.json. */
   readonly port: number
@@ -52,6 +54,7 @@ interface Setting extends ParseArgsOptionDescriptor {
 
 export const settings = {
   data: { type: 'string', variable: 'KEYWARD_DATA', help: 'data folder (./keyward-data)' },
+  database: { type: 'string', variable: 'KEYWARD_DATABASE', help: 'postgres://... (embedded, in the data folder)' },
   host: { type: 'string', variable: 'KEYWARD_HOST', help: 'address to listen on (127.0.0.1)' },
   port: { type: 'string', variable: 'KEYWARD_PORT', help: 'HTTP port, 0 for any (8080)' },
   'cos-port': { type: 'string', variable: 'KEYWARD_COS_PORT', help: 'object storage port (the one above, 0 with 0)' },
@@ -142,7 +145,8 @@ export function parseConfig(
   environment: Readonly<Record<string, string | undefined>>,
   coreCount: number,
 ): Config | 'help' {
-  const values: Values = { ...fromEnvironment(environment), ...fromArguments(args) }
+  const given = fromArguments(args)
+  const values: Values = { ...fromEnvironment(environment), ...given }
   if (isTrue(values.help)) return 'help'
   const text = (name: Name): string | null => {
     const value = values[name]
@@ -161,6 +165,7 @@ export function parseConfig(
 
   return Object.freeze<Config>({
     dataFolder: text('data') ?? './keyward-data',
+    databaseUrl: databaseUrl(text('database'), typeof given.database === 'string'),
     host,
     port,
     cosPort: whole('cos-port', text('cos-port'), port === 0 ? 0 : Math.min(port + 1, 65_535), 0, 65_535),
@@ -255,6 +260,19 @@ function publicUrl(name: Name, text: string | null): string | null {
     throw refusal(`--${name} must be scheme, host, port and path and nothing else`)
   }
   return url.href.replace(/\/+$/, '')
+}
+
+/** Whoever may list processes reads their arguments. */
+function databaseUrl(text: string | null, isArgument: boolean): string | null {
+  if (text === null) return null
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.pathname.length < 2) {
+    throw refusal('--database must look like postgres://user@host:5432/database')
+  }
+  if (isArgument && url.password) {
+    throw refusal('--database must not hold the password: say it in KEYWARD_DATABASE, PGPASSWORD or a file PGPASSFILE')
+  }
+  return text
 }
 
 function trustedProxies(text: string | null): readonly string[] {

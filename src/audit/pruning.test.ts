@@ -8,7 +8,7 @@ import { auditPrunedPerTransaction } from '#base/limits-audit.ts'
 import { insertAudit } from '#events/tables-audit.ts'
 import { moveCursor } from '#events/outbox.ts'
 import type { AuditRow } from '#events/audit-record.ts'
-import { openSqlite } from '#store/sqlite.ts'
+import { openForTest } from '#store/testing/open.ts'
 import { auditLogCursor } from './log.ts'
 import { makePruning } from './pruning.ts'
 
@@ -28,7 +28,7 @@ const body: AuditRow['body'] = {
 
 test('records go when they are older than the days that they are kept, page by page, and never with 0 days', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-pruning-'))
-  const database = await openSqlite(join(folder, 'keyward.db'))
+  const database = await openForTest(join(folder, 'keyward.db'))
   try {
     let now = 100 * dayMs
     const clock = { ...systemClock, now: () => now }

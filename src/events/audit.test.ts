@@ -8,7 +8,7 @@ import { auditBatchMax, auditWaitingMax } from '#base/limits-audit.ts'
 import { makeLog } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
 import type { Database } from '#store/database.ts'
-import { openSqlite } from '#store/sqlite.ts'
+import { openForTest } from '#store/testing/open.ts'
 import { makeAudit } from './audit.ts'
 import type { Audit, Draft, EventDescriber, Watched } from './audit.ts'
 import { severityOf } from './audit-severity.ts'
@@ -58,7 +58,7 @@ interface World extends AsyncDisposable {
 
 async function makeWorld(): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-audit-'))
-  const real = await openSqlite(join(folder, 'keyward.db'))
+  const real = await openForTest(join(folder, 'keyward.db'))
   const database: Database = {
     ...real,
     async transaction(work) {

@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test'
 import type { Clock } from '#base/clock.ts'
 import { makeLog } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
-import { openSqlite } from '#store/sqlite.ts'
+import { openForTest } from '#store/testing/open.ts'
 import { startDispatcher } from './dispatcher.ts'
 import { makeOutbox, readCursor } from './outbox.ts'
 
@@ -32,7 +32,7 @@ function manualClock(): Clock & { ring(): void } {
 
 async function world(t: TestContext) {
   const path = mkdtempSync(join(tmpdir(), 'keyward-events-'))
-  const database = await openSqlite(join(path, 'db'))
+  const database = await openForTest(join(path, 'db'))
   const clock = manualClock()
   t.after(async () => {
     await database.close()

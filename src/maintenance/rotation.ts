@@ -3,12 +3,15 @@
 
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
+import { makeUuid } from '#base/id.ts'
 import { rotationLookMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
+import { systemRandom } from '#base/random.ts'
 import type { DataFolder } from '#store/data-folder.ts'
 import { databasePathIn, holdDataFolder, inUse } from '#store/data-folder.ts'
 import type { Database } from '#store/database.ts'
 import type { SealedRows } from '#store/sealed-rows.ts'
+import { openPostgres } from '#store/postgres.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { holdMasterKey } from '#master-key/hold.ts'
 import type { MasterKeyProviders } from '#master-key/hold.ts'
@@ -18,6 +21,8 @@ import { finishRotation } from '#master-key/rotate.ts'
 
 export interface RotationCommand {
   readonly dataFolder: string
+  /** Of a PostgreSQL, which one process at a time opens; null for the embedded database. */
+  readonly databaseUrl: string | null
   readonly providers: MasterKeyProviders
   readonly tables: readonly SealedRows[]
   readonly clock: Clock
@@ -27,7 +32,7 @@ export interface RotationCommand {
 
 export async function rotateMasterKey(command: RotationCommand): Promise<void> {
   const folder = holdUnlessInUse(command.dataFolder)
-  const database = await openSqlite(databasePathIn(command.dataFolder))
+  const database = await open(command)
   try {
     if (folder) await rotateHere(command, database)
     else await askServer(command, database)
@@ -35,6 +40,11 @@ export async function rotateMasterKey(command: RotationCommand): Promise<void> {
     await database.close()
     folder?.release()
   }
+}
+
+async function open({ dataFolder, databaseUrl }: RotationCommand): Promise<Database> {
+  if (databaseUrl === null) return await openSqlite(databasePathIn(dataFolder))
+  return await openPostgres({ url: databaseUrl, writerId: makeUuid(systemRandom), onReplaced: () => {} })
 }
 
 function holdUnlessInUse(path: string): DataFolder | null {

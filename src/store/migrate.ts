@@ -42,10 +42,15 @@ const migrations: Readonly<Record<string, Migration>> = {
 /** All of them in one transaction: a crash leaves the schema of before. Calls for the connection to itself. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
   const provider = { getMigrations: () => Promise.resolve({ ...migrations }) }
-  await sql`begin immediate`.execute(database)
-  // The migrator itself begins none on SQLite, although SQLite's DDL is transactional.
-  const { error } = await new Migrator({ db: database, provider }).migrateToLatest()
-  if (!error) return void (await sql`commit`.execute(database))
-  await sql`rollback`.execute(database)
+  const migrator = new Migrator({ db: database, provider })
+  const isOurs = !migratorBegins(database)
+  if (isOurs) await sql`begin immediate`.execute(database)
+  const { error } = await migrator.migrateToLatest()
+  if (isOurs) await (error ? sql`rollback` : sql`commit`).execute(database)
+  if (!error) return
   throw new Fault('unavailable', 'database could not be brought to the schema of this version', { cause: error })
 }
+
+/** The migrator itself begins no transaction on SQLite, although SQLite's DDL is transactional. */
+const migratorBegins = (database: Kysely<Schema>): boolean =>
+  database.getExecutor().adapter.supportsTransactionalDdl === true

@@ -7,6 +7,7 @@ import { Kysely, SqliteDialect, sql } from 'kysely'
 import type { SqliteDatabase } from 'kysely'
 import { Fault } from '#base/fault.ts'
 import type { Database, Tx } from './database.ts'
+import { standInLine } from './line.ts'
 import { migrate } from './migrate.ts'
 import type { Schema } from './schema/schema.ts'
 
@@ -87,14 +88,8 @@ export async function openSqlite(path: string): Promise<Database> {
   await emptyLog(writer)
   const reader = connect(path, true)
   const listeners = new Set<() => void>()
-  let last: Promise<unknown> = Promise.resolve()
+  const inLine = standInLine()
   let closed = false
-
-  const inLine = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work, work)
-    last = turn.catch(() => undefined)
-    return turn
-  }
 
   return {
     reads: reader,
@@ -111,7 +106,7 @@ export async function openSqlite(path: string): Promise<Database> {
     scrub: () => inLine(() => emptyLog(writer)),
     async close() {
       closed = true
-      await last
+      await inLine(() => Promise.resolve())
       await reader.destroy()
       await writer.destroy()
     },

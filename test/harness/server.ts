@@ -8,6 +8,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
+import { urlForTest } from '../../src/store/testing/open.ts'
 import { api } from './api.ts'
 import type { Api } from './api.ts'
 
@@ -91,7 +92,9 @@ export async function startServer(
 ): Promise<Server> {
   const logLevel = operationsFile === undefined ? 'warn' : 'debug'
   const fixed = ['--port', '0', '--nbd-port', '0', '--log-level', logLevel, '--check-replies', '--clock', 'virtual']
-  const child = launch(['--data', folder, ...fixed, ...extra], environment)
+  const databaseUrl = extra.includes('--database') ? null : await urlForTest(folder)
+  const database = databaseUrl === null ? [] : ['--database', databaseUrl]
+  const child = launch(['--data', folder, ...database, ...fixed, ...extra], environment)
   let output = ''
   afterwards(t, () => noteOperations(output))
   const ready = new Promise<void>((resolve, reject) => {

@@ -11,7 +11,7 @@ import type { Sealer } from '#base/sealer.ts'
 import { Fault } from '#base/fault.ts'
 import { makeOutbox } from '#events/outbox.ts'
 import type { Database } from '#store/database.ts'
-import { openSqlite } from '#store/sqlite.ts'
+import { openForTest } from '#store/testing/open.ts'
 import { makeIam } from '../iam.ts'
 import type { Iam } from '../iam.ts'
 import type { Caller, Context } from '../port.ts'
@@ -66,7 +66,7 @@ export interface World extends AsyncDisposable {
 /** Accounts A and B with an owner each. */
 export async function makeWorld(): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'iam-'))
-  const database = await openSqlite(join(folder, 'iam.db'))
+  const database = await openForTest(join(folder, 'iam.db'))
   const clock = makeTestClock()
   const random = seededRandom('world')
   const parts = {

@@ -23,7 +23,7 @@ import type { Audit } from '#events/audit.ts'
 import { makeOutbox } from '#events/outbox.ts'
 import type { Caller, Grant, IamPort, ServiceSubject, Subject, Target } from '#iam/port.ts'
 import type { Database } from '#store/database.ts'
-import { openSqlite } from '#store/sqlite.ts'
+import { openForTest } from '#store/testing/open.ts'
 import type { Asked } from '../access.ts'
 import { kmsAuditEvents } from '../audit-events.ts'
 import { makeKms } from '../kms.ts'
@@ -292,7 +292,7 @@ export const fails = (code: FaultCode, reason?: string) => (error: unknown) => {
 export async function makeWorld({ revocation = 'at-once' }: { revocation?: Revocation } = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'kms-'))
   const path = join(folder, 'kms.db')
-  const database = await openSqlite(path)
+  const database = await openForTest(path)
   const clock = makeTestClock()
   const random = systemRandom
   const masterKey = SecretBytes.random(random, masterKeyBytes)

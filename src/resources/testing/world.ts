@@ -14,7 +14,7 @@ import { makeOutbox } from '#events/outbox.ts'
 import { makeGrant } from '#iam/port.ts'
 import type { Caller, IamPort, Subject, Target } from '#iam/port.ts'
 import type { KmsPort } from '#kms/port.ts'
-import { openSqlite } from '#store/sqlite.ts'
+import { openForTest } from '#store/testing/open.ts'
 import { resourcesContract } from '../contract.ts'
 import type { Searchable } from '../port.ts'
 import { makeResources } from '../resources.ts'
@@ -41,7 +41,7 @@ export type World = Awaited<ReturnType<typeof makeWorld>>
 
 export async function makeWorld(hsCryptoRefusal: string | null = 'hs-crypto needs a hardware security module') {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-resources-'))
-  const database = await openSqlite(join(folder, 'test.db'))
+  const database = await openForTest(join(folder, 'test.db'))
   const random = systemRandom
   const log = makeLog('silent')
   let now = Date.parse('2026-03-24T12:00:00Z')

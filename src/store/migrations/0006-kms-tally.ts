@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
+import { isPostgres } from './engine.ts'
 
 /** How many registrations name each version of a key, kept beside them: nobody counts a million rows to see progress. */
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -23,12 +24,19 @@ export async function up(db: Kysely<unknown>): Promise<void> {
            sum(case when r.created_at < v.created_at then 1 else 0 end)
     from kms_registration r join kms_key_version v on v.key_id = r.key_id and v.id = r.key_version_id
     group by r.key_id, r.key_version_id, r.service_name, r.account_id`.execute(db)
-  await clusterRegistrations(db)
+  if (!isPostgres(db)) await clusterRegistrations(db)
+  else await db.schema.dropIndex('kms_registration_version').execute()
+  // With the account and the resource in it, the first resources of one registrant are found without reading the others'.
+  await db.schema
+    .createIndex('kms_registration_lagging')
+    .on('kms_registration')
+    .columns(['key_id', 'key_version_id', 'service_name', 'account_id', 'resource_crn'])
+    .execute()
 }
 
 /**
  * The registrations of a key lie side by side, in the order of their resources, in which services work through them: a
- * hundred of them are a few pages, where rows in the order of their making are a hundred.
+ * hundred of them are a few pages, where rows in the order of their making are a hundred. SQLite alone has such tables.
  */
 async function clusterRegistrations(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('kms_registration').renameTo('kms_registration_before').execute()
@@ -49,7 +57,6 @@ async function clusterRegistrations(db: Kysely<unknown>): Promise<void> {
       'key_id',
       'id',
     ])
-    // SQLite's clustered tables; another engine leaves this out.
     .modifyEnd(sql`without rowid`)
     .execute()
   await sql`insert into kms_registration select * from kms_registration_before`.execute(db)
@@ -58,11 +65,5 @@ async function clusterRegistrations(db: Kysely<unknown>): Promise<void> {
     .createIndex('kms_registration_service')
     .on('kms_registration')
     .columns(['service_name', 'resource_crn'])
-    .execute()
-  // With the account and the resource in it, the first resources of one registrant are found without reading the others'.
-  await db.schema
-    .createIndex('kms_registration_lagging')
-    .on('kms_registration')
-    .columns(['key_id', 'key_version_id', 'service_name', 'account_id', 'resource_crn'])
     .execute()
 }

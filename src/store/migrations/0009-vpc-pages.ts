@@ -3,6 +3,7 @@
 
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
+import { createRowTrigger } from './engine.ts'
 
 /** Which rows readers see, as tables-volumes.ts and tables-instances.ts have it, with the row's name for `r`. */
 const counted = {
@@ -34,10 +35,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
        values ('${table}', ${r}.account_id, ${r}.region, ${r}.resource_group_id, ${sign},
                case when ${isListed(r)} then ${sign} else 0 end)
        on conflict (of_table, account_id, region, resource_group_id) do update
-       set all_rows = all_rows + excluded.all_rows, listed_rows = listed_rows + excluded.listed_rows;`
-    const whenever = (event: string, statements: string): Promise<unknown> => {
+       set all_rows = vpc_count.all_rows + excluded.all_rows,
+           listed_rows = vpc_count.listed_rows + excluded.listed_rows;`
+    const whenever = (event: string, statements: string): Promise<void> => {
       const name = `${table}_counted_${event.split(' ')[0]}`
-      return sql.raw(`create trigger ${name} after ${event} on ${table} begin ${statements} end`).execute(db)
+      return createRowTrigger(db, { name, event, table, statements })
     }
     await sql
       .raw(

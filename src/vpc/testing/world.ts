@@ -11,7 +11,7 @@ import { systemRandom } from '#base/random.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeService } from '#edge/service.ts'
 import { makeOutbox } from '#events/outbox.ts'
-import { openSqlite } from '#store/sqlite.ts'
+import { openForTest } from '#store/testing/open.ts'
 import { notYetContract } from '../contract-not-yet.ts'
 import { connectionContract, vpcContract } from '../contract.ts'
 import type { VpcParts } from '../parts.ts'
@@ -33,7 +33,7 @@ export type World = Awaited<ReturnType<typeof makeWorld>>
 
 export async function makeWorld() {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-vpc-'))
-  const database = await openSqlite(join(folder, 'test.db'))
+  const database = await openForTest(join(folder, 'test.db'))
   const iam = new FakeIam()
   const kms = new FakeKms()
   const disk = new FakeDisk()
