@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
+import { embeddedOnly } from '#store/testing/open.ts'
 import { CompiledQuery } from 'kysely'
 import type { Fault } from '#base/fault.ts'
 import { deletedPolicyMs, policiesPerAccountMax } from '#base/limits.ts'
@@ -361,7 +362,7 @@ for (const [name, message, policy] of invalid) {
   })
 }
 
-test('decisions look up policies by subject, not through the whole account', async () => {
+test('decisions look up policies by subject, not through the whole account', embeddedOnly, async () => {
   await using world = await makeWorld()
   const wanted = { accountId: accountA, subjects: ['iam_id/x'], iamId: 'x', resources: ['', 'resource/k'] }
   const query = candidates(world.database.reads, wanted).compile()

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { embeddedOnly } from '#store/testing/open.ts'
 import type { Caller } from '#iam/port.ts'
 import { allowedStates, nextState, stateNumbers } from './key-state.ts'
 import type { KeyState } from './key-state.ts'
@@ -183,44 +184,48 @@ test('a purge leaves no row of the key, its material least of all', async () => 
   )
 })
 
-test('the sealed material of a purged key is in no file of the database, also where others read it meanwhile', async () => {
-  await using wire = await makeWire()
-  const { world } = wire
-  const kept = await wire.makeKey()
-  const sealedOf = async (keyId: string) => {
-    const query = world.database.reads
-      .selectFrom('kms_key_version')
-      .select('sealed_material')
-      .where('key_id', '=', keyId)
-    return (await query.execute()).map((row) => Buffer.from(row.sealed_material))
-  }
-  const doomed: Buffer[] = []
-  const keys: Json[] = []
-  // Enough for pages to be split, freed and used again.
-  for (let i = 0; i < 40; i++) keys.push(await wire.makeKey({ name: `doomed ${i}` }))
-  for (const { id } of keys) {
-    await wire.expect(204, 'POST', `/keys/${id}/actions/rotate`)
-    doomed.push(...(await sealedOf(id)))
-    await wire.expect(204, 'DELETE', `/keys/${id}`)
-  }
-  assert.equal(doomed.length, 80)
-  world.clock.advance(waits.purgeMs)
-  const as = purger(world)
-  const [last, ...others] = keys
-  for (const { id } of others) await wire.expect(204, 'DELETE', `/keys/${id}/purge`, { as })
-  // A copy in the making holds the log: the purge answers, and the next sweep completes it.
-  await world.withReader(async () => {
-    await wire.expect(204, 'DELETE', `/keys/${last.id}/purge`, { as })
-  })
-  await world.kms.sweep()
-  const bytes = await world.bytes()
-  assert.deepEqual(
-    doomed.map((sealed) => bytes.indexOf(sealed)).filter((at) => at !== -1),
-    [],
-  )
-  const [sealed] = await sealedOf(kept.id)
-  assert.ok(sealed && bytes.includes(sealed), 'what is kept is found, so the search is one')
-})
+test(
+  'the sealed material of a purged key is in no file of the database, also where others read it meanwhile',
+  embeddedOnly,
+  async () => {
+    await using wire = await makeWire()
+    const { world } = wire
+    const kept = await wire.makeKey()
+    const sealedOf = async (keyId: string) => {
+      const query = world.database.reads
+        .selectFrom('kms_key_version')
+        .select('sealed_material')
+        .where('key_id', '=', keyId)
+      return (await query.execute()).map((row) => Buffer.from(row.sealed_material))
+    }
+    const doomed: Buffer[] = []
+    const keys: Json[] = []
+    // Enough for pages to be split, freed and used again.
+    for (let i = 0; i < 40; i++) keys.push(await wire.makeKey({ name: `doomed ${i}` }))
+    for (const { id } of keys) {
+      await wire.expect(204, 'POST', `/keys/${id}/actions/rotate`)
+      doomed.push(...(await sealedOf(id)))
+      await wire.expect(204, 'DELETE', `/keys/${id}`)
+    }
+    assert.equal(doomed.length, 80)
+    world.clock.advance(waits.purgeMs)
+    const as = purger(world)
+    const [last, ...others] = keys
+    for (const { id } of others) await wire.expect(204, 'DELETE', `/keys/${id}/purge`, { as })
+    // A copy in the making holds the log: the purge answers, and the next sweep completes it.
+    await world.withReader(async () => {
+      await wire.expect(204, 'DELETE', `/keys/${last.id}/purge`, { as })
+    })
+    await world.kms.sweep()
+    const bytes = await world.bytes()
+    assert.deepEqual(
+      doomed.map((sealed) => bytes.indexOf(sealed)).filter((at) => at !== -1),
+      [],
+    )
+    const [sealed] = await sealedOf(kept.id)
+    assert.ok(sealed && bytes.includes(sealed), 'what is kept is found, so the search is one')
+  },
+)
 
 test('dual authorization takes two people within seven days, and any other way is refused', async () => {
   await using wire = await makeWire()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { embeddedOnly } from '#store/testing/open.ts'
 import type { KeyFilter } from './tables-key-list.ts'
 import {
   accountA,
@@ -45,7 +46,7 @@ test('create() leaves nothing where its event cannot be written', async () => {
   assert.deepEqual(await world.database.reads.selectFrom('kms_key_version').selectAll().execute(), [])
 })
 
-test('imported material lies nowhere on disk, raw, hexadecimal or base64', async () => {
+test('imported material lies nowhere on disk, raw, hexadecimal or base64', embeddedOnly, async () => {
   await using world = await makeWorld()
   const secrets = [randomBytes(16), randomBytes(24), randomBytes(32)]
   for (const secret of secrets) {

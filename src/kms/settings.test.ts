@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { constants, createCipheriv, publicEncrypt, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { embeddedOnly } from '#store/testing/open.ts'
 import { enveloped, keyBody, makeWire, refusal } from './testing/wire.ts'
 import type { Json, Wire } from './testing/wire.ts'
 import { accountA, caller, managerActions } from './testing/world.ts'
@@ -493,66 +494,72 @@ async function sealFor(wire: Wire, material: Uint8Array, { hash = 'sha256', cbc 
   return { payload: b64(sealed), iv: b64(iv), encryptedNonce }
 }
 
-test('secure import: a key comes in under the token, proves its nonce, and is rotated the same way', async () => {
-  await using wire = await makeWire()
-  const { clock } = wire.world
-  const made = await wire.expect(200, 'POST', '/import_token', { body: { expiration: 3600, maxAllowedRetrievals: 9 } })
-  assert.deepEqual(made, {
-    creationDate: '2026-01-01T00:00:00Z',
-    expirationDate: '2026-01-01T01:00:00Z',
-    maxAllowedRetrievals: 9,
-    remainingRetrievals: 9,
-  })
-  const encryptionAlgorithm = 'RSAES_OAEP_SHA_256'
-  for (const bytes of [16, 24, 32]) {
-    const sealed = await sealFor(wire, randomBytes(bytes))
-    const key = await wire.makeKey({ ...sealed, encryptionAlgorithm })
-    assert.deepEqual(
-      [key.imported, key.encryptedNonce, key.iv, key.payload],
-      [true, sealed.encryptedNonce, sealed.iv, undefined],
-    )
-    const next = await sealFor(wire, randomBytes(32))
-    await wire.expect(204, 'POST', `/keys/${key.id}/actions/rotate`, { body: next })
-  }
-  const material = randomBytes(32)
-  const cbc = await sealFor(wire, material, { hash: 'sha1', cbc: true })
-  await wire.makeKey({ ...cbc, encryptionAlgorithm: 'RSAES_OAEP_SHA_1' })
+test(
+  'secure import: a key comes in under the token, proves its nonce, and is rotated the same way',
+  embeddedOnly,
+  async () => {
+    await using wire = await makeWire()
+    const { clock } = wire.world
+    const made = await wire.expect(200, 'POST', '/import_token', {
+      body: { expiration: 3600, maxAllowedRetrievals: 9 },
+    })
+    assert.deepEqual(made, {
+      creationDate: '2026-01-01T00:00:00Z',
+      expirationDate: '2026-01-01T01:00:00Z',
+      maxAllowedRetrievals: 9,
+      remainingRetrievals: 9,
+    })
+    const encryptionAlgorithm = 'RSAES_OAEP_SHA_256'
+    for (const bytes of [16, 24, 32]) {
+      const sealed = await sealFor(wire, randomBytes(bytes))
+      const key = await wire.makeKey({ ...sealed, encryptionAlgorithm })
+      assert.deepEqual(
+        [key.imported, key.encryptedNonce, key.iv, key.payload],
+        [true, sealed.encryptedNonce, sealed.iv, undefined],
+      )
+      const next = await sealFor(wire, randomBytes(32))
+      await wire.expect(204, 'POST', `/keys/${key.id}/actions/rotate`, { body: next })
+    }
+    const material = randomBytes(32)
+    const cbc = await sealFor(wire, material, { hash: 'sha1', cbc: true })
+    await wire.makeKey({ ...cbc, encryptionAlgorithm: 'RSAES_OAEP_SHA_1' })
 
-  const sealed = await sealFor(wire, material)
-  const refused = async (resource: Record<string, unknown>) =>
-    refusal(await wire.send('POST', '/keys', { body: keyBody(resource) }))
-  const { iv: otherIv } = await sealFor(wire, material)
-  assert.deepEqual(await refused({ ...sealed, iv: otherIv }), [400, 'INCORRECT_NONCE_IV_ERR'])
-  assert.deepEqual(await refused({ ...sealed, payload: b64(randomBytes(512)) }), [400, 'INCORRECT_NONCE_ERR'])
-  assert.deepEqual(await refused({ ...sealed, encryptionAlgorithm: 'ROT13' }), [
-    400,
-    'INVALID_FIELD_ERR',
-    'encryptionAlgorithm',
-  ])
-  assert.deepEqual(await refused({ ...sealed, extractable: true }), [400, 'KEY_ROOT_REQ_ERR'])
-  assert.deepEqual(refusal(await wire.send('GET', '/import_token')), [409, 'IMPORT_TOKEN_EXPIRED_ERR'])
-  clock.advance(3600 * second)
-  assert.deepEqual(await refused(sealed), [409, 'IMPORT_TOKEN_EXPIRED_ERR'])
-  await wire.expect(200, 'POST', '/import_token')
-  const fresh = await wire.expect(200, 'GET', '/import_token')
-  assert.equal(fresh.remainingRetrievals, 0)
-  assert.deepEqual(await refused(sealed), [400, 'INCORRECT_NONCE_ERR'], 'what was made for the old token')
-  for (const body of [
-    { expiration: 299 },
-    { expiration: 86_401 },
-    { maxAllowedRetrievals: 0 },
-    { maxAllowedRetrievals: 501 },
-  ]) {
-    assert.deepEqual(refusal(await wire.send('POST', '/import_token', { body })), [
+    const sealed = await sealFor(wire, material)
+    const refused = async (resource: Record<string, unknown>) =>
+      refusal(await wire.send('POST', '/keys', { body: keyBody(resource) }))
+    const { iv: otherIv } = await sealFor(wire, material)
+    assert.deepEqual(await refused({ ...sealed, iv: otherIv }), [400, 'INCORRECT_NONCE_IV_ERR'])
+    assert.deepEqual(await refused({ ...sealed, payload: b64(randomBytes(512)) }), [400, 'INCORRECT_NONCE_ERR'])
+    assert.deepEqual(await refused({ ...sealed, encryptionAlgorithm: 'ROT13' }), [
       400,
       'INVALID_FIELD_ERR',
-      Object.keys(body)[0],
+      'encryptionAlgorithm',
     ])
-  }
-  const disk = await wire.world.bytes()
-  assert.equal(disk.includes(material), false)
-  assert.equal(disk.includes('PRIVATE KEY'), false)
-})
+    assert.deepEqual(await refused({ ...sealed, extractable: true }), [400, 'KEY_ROOT_REQ_ERR'])
+    assert.deepEqual(refusal(await wire.send('GET', '/import_token')), [409, 'IMPORT_TOKEN_EXPIRED_ERR'])
+    clock.advance(3600 * second)
+    assert.deepEqual(await refused(sealed), [409, 'IMPORT_TOKEN_EXPIRED_ERR'])
+    await wire.expect(200, 'POST', '/import_token')
+    const fresh = await wire.expect(200, 'GET', '/import_token')
+    assert.equal(fresh.remainingRetrievals, 0)
+    assert.deepEqual(await refused(sealed), [400, 'INCORRECT_NONCE_ERR'], 'what was made for the old token')
+    for (const body of [
+      { expiration: 299 },
+      { expiration: 86_401 },
+      { maxAllowedRetrievals: 0 },
+      { maxAllowedRetrievals: 501 },
+    ]) {
+      assert.deepEqual(refusal(await wire.send('POST', '/import_token', { body })), [
+        400,
+        'INVALID_FIELD_ERR',
+        Object.keys(body)[0],
+      ])
+    }
+    const disk = await wire.world.bytes()
+    assert.equal(disk.includes(material), false)
+    assert.equal(disk.includes('PRIVATE KEY'), false)
+  },
+)
 
 test('the old form of the actions does what the new one does', async () => {
   await using wire = await makeWire()

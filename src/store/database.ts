@@ -1,4 +1,4 @@
-// The database port. Two engines can stand behind it: the embedded one (sqlite.ts) and, later, PostgreSQL. Queries are
+// The database port. Two engines can stand behind it: the embedded one (sqlite.ts) and PostgreSQL (postgres.ts). Queries are
 // typed by schema/ and written in the services' tables.ts; they stay portable: text ids, JSON as text, times as integer
 // milliseconds, truth as 0 or 1, ON CONFLICT and RETURNING.
 
@@ -15,7 +15,7 @@ export interface Database {
    */
   readonly reads: Reads
   /**
-   * Runs `work` in one serializable transaction. It is durable when the promise resolves (WAL, synchronous=FULL), and
+   * Runs `work` in one serializable transaction. It is durable when the promise resolves, and
    * leaves nothing behind when it rejects. `work` awaits nothing but its own queries: transactions stand in line.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
@@ -23,7 +23,8 @@ export interface Database {
   onCommit(listener: () => void): () => void
   /**
    * What was deleted leaves the files of the database: it has been overwritten, and no log holds it any more. False where
-   * another process was reading, and the log could not be emptied; to be said again.
+   * another process was reading, and the log could not be emptied; to be said again. PostgreSQL's files are not ours to
+   * clean: there it is enough that the rows are gone.
    */
   scrub(): Promise<boolean>
   close(): Promise<void>

@@ -37,8 +37,9 @@ class PortableDialect extends PostgresDialect {
 /** A pool of connections; whatever fails for want of the server is a Fault 'unavailable'. */
 export function postgresDialect(config: PoolConfig): PostgresDialect {
   const connections = new Pool({ ...config, types: { getTypeParser } })
-  // An idle connection went away: the next query makes another, and fails where it cannot.
+  // A connection went away: whoever uses it hears of it by its query, and the next one makes another.
   connections.on('error', () => {})
+  connections.on('connect', (client) => client.on('error', () => {}))
   const pool: PostgresPool = {
     options: connections.options,
     end: () => connections.end(),

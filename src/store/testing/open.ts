@@ -10,7 +10,8 @@ import { openSqlite } from '../sqlite.ts'
 
 const server = process.env['KEYWARD_TEST_DATABASE']
 
-export const isOnPostgres = server !== undefined
+/** For tests that look into the files of the embedded database, or at how it plans a query. */
+export const embeddedOnly = { skip: server !== undefined && 'it is about the embedded database' }
 
 export async function openForTest(path: string): Promise<Database> {
   const url = await urlForTest(path)
