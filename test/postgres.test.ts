@@ -11,11 +11,12 @@ import { setTimeout } from 'node:timers/promises'
 import { Client } from 'pg'
 import { until } from './harness/api.ts'
 import type { Json } from './harness/api.ts'
+import { startNbdsh, tryNbdsh } from './harness/nbd.ts'
 import { startPostgres } from './harness/postgres.ts'
 import type { Postgres } from './harness/postgres.ts'
 import { projectFolder, runToEnd, startServer, tempFolder } from './harness/server.ts'
 import type { Server } from './harness/server.ts'
-import { authorization, keyEnvelope, makeRootKey, makeVolume, volumeIs } from './harness/story.ts'
+import { attach, authorization, keyEnvelope, makeRootKey, makeVolume, volumeIs } from './harness/story.ts'
 
 let postgres: Postgres
 before(async () => {
@@ -101,6 +102,39 @@ test('nothing acknowledged is lost when the database server is killed under work
   await a.kms(204, 'POST', `/keys/${key.id}/actions/disable`)
   await volumeIs(b, volume.id, 'unusable')
   assert.equal(await server.stop(), 0)
+})
+
+test('without the database no data key outlives its lease: I/O ends, and comes back with the database', async (t) => {
+  await using own = await startPostgres()
+  const server = await start(t, await own.createDatabase())
+  const { a, b } = server
+  const key = await makeRootKey(a)
+  await a.expect(201, 'POST', '/v1/policies', { body: authorization(a, b, key.id) })
+  const volume = await makeVolume(b, key.crn)
+  const { instanceId, attachmentId, connection } = await attach(b, volume.id)
+  const io = startNbdsh(
+    connection.unix_uri,
+    'h.pwrite(b"w" * 4096, 0); h.flush(); print("on", flush=True)\nwhile True: h.pread(4096, 0)',
+  )
+  await io.started
+  await own.kill()
+  // By the lease alone: nobody can ask whether the key still stands.
+  assert.notEqual((await io.ended).status, 0)
+  assert.notEqual(tryNbdsh(connection.unix_uri, 'h.pread(4096, 0)').status, 0)
+  await own.start()
+  await serves(server)
+  const read = await until(
+    async () => {
+      const { status, body } = await b.send(
+        'POST',
+        `/keyward/v1/instances/${instanceId}/volume_attachments/${attachmentId}/connection`,
+      )
+      return status === 201 ? tryNbdsh(body.unix_uri, 'print(h.pread(4096, 0) == b"w" * 4096)') : null
+    },
+    (ran) => ran?.status === 0,
+  )
+  assert.equal(read?.stdout.trim(), 'True')
+  await server.stop()
 })
 
 test('a standby takes the place of a server that was killed: nothing acknowledged is lost', async (t) => {
