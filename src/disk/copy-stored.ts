@@ -73,7 +73,7 @@ export async function copyStored(source: CopySource, write: CopyWriter, range: C
   }
 }
 
-interface Run {
+export interface ByteRun {
   readonly from: number
   readonly to: number
 }
@@ -81,8 +81,8 @@ interface Run {
 const zeroSector = Buffer.alloc(sectorBytes)
 
 /** Where in `data` sectors are stored. */
-export function storedRuns(data: Buffer): Run[] {
-  const runs: Run[] = []
+export function storedRuns(data: Buffer): ByteRun[] {
+  const runs: ByteRun[] = []
   const isHole = (at: number): boolean => data[at] === 0 && zeroSector.equals(data.subarray(at, at + sectorBytes))
   for (let at = 0; at < data.length; ) {
     const from = at

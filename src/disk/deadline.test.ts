@@ -12,7 +12,9 @@ function watched() {
   const killed: number[] = []
   const images = { createVolume: never, deleteVolume: never, createSnapshot: never, createVolumeFrom: never }
   const imports = { describeImage: never, importStaged: never, exportStaged: never, cancelExport: never }
-  const remote = { ...images, ...imports, copyProgress: never, addExport: never, removeExport: never, connect: never }
+  const reencryptions = { reencryptVolume: never, limitReencryption: never }
+  const copies = { ...images, ...imports, ...reencryptions }
+  const remote = { ...copies, copyProgress: never, addExport: never, removeExport: never, connect: never }
   const stop = watch({
     remote: { ...remote, hello: never, fence: never },
     ended: never(),

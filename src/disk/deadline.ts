@@ -35,6 +35,8 @@ export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): P
     importStaged: (image, wanted) => remote.importStaged(image, wanted),
     exportStaged: (image, wanted) => remote.exportStaged(image, wanted),
     cancelExport: (imageId, exportId) => soon(remote.cancelExport(imageId, exportId)),
+    reencryptVolume: (volume, limit) => remote.reencryptVolume(volume, limit),
+    limitReencryption: (volumeId, limit) => soon(remote.limitReencryption(volumeId, limit)),
     describeImage: (imageId) => soon(remote.describeImage(imageId)),
     copyProgress: (volumeId) => soon(remote.copyProgress(volumeId)),
     addExport: (spec) => soon(remote.addExport(spec)),

@@ -18,6 +18,7 @@ import { Listeners } from './listeners.ts'
 import type { Connection } from './port.ts'
 import type { DiskProcessPort, ProcessSettings } from './process-port.ts'
 import { deriveKey, formatIdentity } from './psk.ts'
+import { Reencryptions } from './reencryptions.ts'
 import { RequestMemory } from './request-memory.ts'
 import { Turns } from './turns.ts'
 import { Volumes } from './volumes.ts'
@@ -49,6 +50,7 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
   const volumes = new Volumes({ dataFolder, leases, memory, turns, clock, random, log })
   const runs = new CopyRuns(log)
   const copies = new ImageCopies({ dataFolder, volumes, leases, turns, runs, clock, random })
+  const reencryptions = new Reencryptions({ volumes, leases, clock, random, log })
   const imageExports = makeImageExports({ dataFolder, volumes, leases, runs, clock, random })
   const exports = new Exports(volumes)
   const lanes = new Lanes(parts.laneThreadsMax, clock, onBroken)
@@ -66,9 +68,12 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
     importStaged: (image, wanted) => copies.importStaged(image, wanted),
     exportStaged: (image, wanted) => imageExports.exportStaged(image, wanted),
     cancelExport: async (_imageId, exportId) => runs.abort(exportId),
-    copyProgress: async (volumeId) => runs.progress(volumeId),
+    copyProgress: async (volumeId) => runs.progress(volumeId) ?? reencryptions.progress(volumeId),
+    reencryptVolume: (volume, bytesPerSecondMax) => reencryptions.start(volume, bytesPerSecondMax),
+    limitReencryption: async (volumeId, bytesPerSecondMax) => reencryptions.limit(volumeId, bytesPerSecondMax),
     async deleteVolume(volumeId) {
       runs.abort(volumeId)
+      reencryptions.abort(volumeId)
       for (const attachmentId of exports.attachmentsOf(volumeId)) listeners.closeUnix(attachmentId)
       await exports.removeVolume(volumeId)
       await volumes.delete(volumeId)
@@ -98,6 +103,7 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
   async function close(): Promise<void> {
     listeners.close()
     await runs.close()
+    await reencryptions.close()
     await volumes.closeAll()
     listeners.cutAll()
     lanes.close()

@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises'
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
+import { sectorBytes } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { volumeKeyBytes } from '#crypto/xts-engine.ts'
@@ -113,13 +114,14 @@ export class ImageCopies {
 
   async #takeSnapshot(source: VolumeSpec, snapshot: VolumeSpec, run: CopyRun): Promise<void> {
     const { dataFolder, volumes } = this.#parts
-    await this.#withKeys({ source, copy: snapshot }, run, async ({ volumeKey, dataKey }) => {
+    await this.#withKeys({ source, copy: snapshot }, run, async ({ volumeKey, dataKey, sourceHeader }) => {
       const header = this.#header(snapshot, dataKey, volumeKey)
       const ended = new Fault('conflict', `volume ${source.volumeId} stopped while its snapshot was being made`)
       const use = await volumes.use(source, () => run.abort(ended))
       try {
         await makeImage(dataFolder, snapshot.volumeId, async (path) => {
           if (!(await use.liveCopy.clone(path))) await this.#copyLive(source.volumeId, use.liveCopy, path, run)
+          await requireHeader(dataFolder, source.volumeId, sourceHeader)
           await this.#finish(path, header, snapshot, run)
         })
       } finally {
@@ -183,7 +185,7 @@ export class ImageCopies {
         run.check()
         using volumeKey = volumeKeyIn(header, sourceKey)
         run.endWith(volumeKey)
-        await work({ dataKey, volumeKey })
+        await work({ dataKey, volumeKey, sourceHeader: header.subarray(0, sectorBytes) })
       }),
     )
   }
@@ -194,6 +196,8 @@ interface Keys {
   readonly dataKey: SecretBytes
   /** Of the source. */
   readonly volumeKey: SecretBytes
+  /** Its beginning, which tells this header from any other. */
+  readonly sourceHeader: Uint8Array
 }
 
 interface PieceOptions {
@@ -215,6 +219,13 @@ async function copyPieces(image: ImageSource, path: string, run: CopyRun, { piec
   } finally {
     await file.close()
   }
+}
+
+/** None can be begun while a copy is made; one that had just ended then has taken the key away that the copy was to open with. */
+async function requireHeader(dataFolder: string, volumeId: string, before: Uint8Array): Promise<void> {
+  const now = await readImageHeader(dataFolder, volumeId)
+  if (Buffer.compare(now.subarray(0, before.length), before) === 0) return
+  throw new Fault('conflict', `volume ${volumeId} was re-encrypted while a copy of it was begun`)
 }
 
 function requireRoom({ capacityBytes }: VolumeSpec, sourceBytes: number): void {

@@ -8,6 +8,7 @@ import { luks2DataOffsetBytes } from '#crypto/luks2.ts'
 import type { CopySource } from './copy-stored.ts'
 import { imageFolder, imagePath, isMissing } from './folders.ts'
 import { imageFile } from './image-file.ts'
+import { isBetweenKeys } from './reencryption-log.ts'
 import { linux } from './system.ts'
 
 export interface ImageSource extends CopySource {
@@ -29,6 +30,7 @@ export async function openImageSource(dataFolder: string, imageId: string, clock
       if (waitedMs >= waitMsMax) throw new Fault('conflict', `volume ${imageId} is open, and cannot be copied`)
       await new Promise<void>((resolve) => void clock.after(pauseMs, resolve))
     }
+    if (await isBetweenKeys(path)) throw betweenKeys(imageId)
     const source = openImageFor(path, imageId)
     return {
       ...source,
@@ -61,6 +63,9 @@ export function openImageFor(path: string, imageId: string): ImageSource {
     },
   }
 }
+
+const betweenKeys = (imageId: string): Fault =>
+  new Fault('conflict', `volume ${imageId} is being re-encrypted: it can be copied when that is done`)
 
 function opened(path: string, imageId: string): number {
   try {

@@ -1,9 +1,9 @@
 // What a thread that serves a connection (a lane) is given by the thread that started it. All of it crosses between
 // threads: plain data, addresses and shared memory.
 
-import type { XtsLoan } from '#crypto/evp-xts.ts'
 import type { Terms } from './request-rules.ts'
 import type { RightView } from './right.ts'
+import type { LoanView } from './two-keys.ts'
 
 /** What a volume shares with the threads that serve it. */
 export interface VolumeView {
@@ -37,7 +37,7 @@ export interface LaneJob {
   readonly input: SharedArrayBuffer
   /** This lane's number among them. */
   readonly lane: number
-  readonly loan: XtsLoan
+  readonly loan: LoanView
 }
 
 /** Words of `control`. Two locks (mutex.ts), a stretch of `input`, and what everybody should know. */

@@ -4,7 +4,6 @@
 import { parentPort } from 'node:worker_threads'
 import { BrokenAssertion, assert } from '#base/assert.ts'
 import { systemClock } from '#base/clock.ts'
-import { borrowedCipher } from '#crypto/sector-cipher.ts'
 import type { SectorCipher } from '#crypto/sector-cipher.ts'
 import { aligned } from './aligned.ts'
 import { checked } from './checked.ts'
@@ -28,6 +27,7 @@ import { socketCalls } from './socket-calls.ts'
 import { linux } from './system.ts'
 import { Throttle, throttled } from './throttle.ts'
 import { tlsCalls } from './tls-calls.ts'
+import { borrowedTwoKeys } from './two-keys.ts'
 
 /** To the thread that started this one. */
 export type LaneSays =
@@ -61,7 +61,7 @@ async function serveJob({ volume, wire, terms, lane, loan, ...memories }: LaneJo
   const control = new Int32Array(memories.control)
   const right = seenRight(volume.right)
   const { sectorBytes } = volume.file
-  const cipher = guardedCipher(borrowedCipher(loan, sectorBytes), { control, lane, right })
+  const cipher = guardedCipher(borrowedTwoKeys(loan, sectorBytes), { control, lane, right })
   const file = imageFile({ ...volume.file, system: linux, flush: flusher(volume.file) })
   const layers = checked(encrypted(checked(file, sectorBytes), cipher), sectorBytes)
   const preservation = new Preservation(file.sizeBytes, volume.preservationMemory)

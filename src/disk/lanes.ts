@@ -6,7 +6,6 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { BrokenAssertion, assert } from '#base/assert.ts'
 import type { Clock } from '#base/clock.ts'
-import type { XtsLoan } from '#crypto/evp-xts.ts'
 import { inputBytes } from './lane.ts'
 import { controlWord, controlWords, lanesMax } from './lane-port.ts'
 import type { LaneJob, WireView } from './lane-port.ts'
@@ -14,6 +13,7 @@ import type { LaneSays } from './lane-worker.ts'
 import type { VolumeUse } from './open-volume.ts'
 import type { Terms } from './request-rules.ts'
 import { socketCalls } from './socket-calls.ts'
+import type { Loan } from './two-keys.ts'
 
 /** A thread without work is kept for so long: starting one costs more than a client's whole handshake. */
 const spareMs = 60_000
@@ -158,7 +158,7 @@ class ConnectionLanes {
     Atomics.store(this.#words, controlWord.lanes, this.#laneCount)
     const loan = sharing.lend()
     thread.serve(
-      { volume: sharing.view, wire, terms, control: this.#control, input: this.#input, lane, loan },
+      { volume: sharing.view, wire, terms, control: this.#control, input: this.#input, lane, loan: loan.view },
       {
         widen: () => this.#widen(),
         done: () => this.#laneDone(loan),
@@ -184,8 +184,8 @@ class ConnectionLanes {
     if (this.#laneCount > before) this.#house.onWidened()
   }
 
-  #laneDone(loan: XtsLoan): void {
-    this.#handover.use.sharing?.endLoan(loan)
+  #laneDone(loan: Loan): void {
+    loan.end()
     this.#busyCount -= 1
     if (this.#busyCount === 0) this.#house.onEnded(this.#laneCount > 1)
   }

@@ -68,7 +68,14 @@ function makeWorld(turns: () => number): World {
     preservingClaims(new RangeLock(lock.memory), other, new Keeper(below, other)),
   ]
   const devices = claims.map((each) => aligned(checked(below, blockBytes), blockBytes, each))
-  const live = new LiveCopy({ path: '', source: below, lock, preservation: witness, keeper })
+  const live = new LiveCopy({
+    path: '',
+    source: below,
+    lock,
+    preservation: witness,
+    keeper,
+    isBetweenKeys: () => false,
+  })
   return { live, witness, devices }
 }
 

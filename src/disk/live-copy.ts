@@ -4,6 +4,7 @@
 
 import { constants } from 'node:fs'
 import { copyFile, rm } from 'node:fs/promises'
+import { Fault } from '#base/fault.ts'
 import type { CopyRun } from './copy-run.ts'
 import { storedBytesOf, storedPieces } from './copy-stored.ts'
 import type { CopySource } from './copy-stored.ts'
@@ -19,17 +20,28 @@ export interface LiveCopyParts {
   readonly lock: RangeLock
   readonly preservation: Preservation
   readonly keeper: Keeper
+  /** Of what is under two keys no copy can be made that opens with one. */
+  isBetweenKeys(): boolean
 }
 
 export class LiveCopy {
   readonly #parts: LiveCopyParts
+  #runs = 0
 
   constructor(parts: LiveCopyParts) {
     this.#parts = parts
   }
 
+  get isUnderWay(): boolean {
+    return this.#runs > 0
+  }
+
   /** Makes a file that shares all its blocks with the image. False where the file system cannot, and then there is none. */
-  async clone(to: string): Promise<boolean> {
+  clone(to: string): Promise<boolean> {
+    return this.#counted(() => this.#clone(to))
+  }
+
+  async #clone(to: string): Promise<boolean> {
     const { path, lock } = this.#parts
     // The first time writes what is dirty to the disk, while the volume is in use, and finds out whether it can be done.
     if (!(await reflink(path, to))) return false
@@ -38,7 +50,21 @@ export class LiveCopy {
   }
 
   /** Copies the data area to that of an image in the making. One copy at a time. Rejects when it was aborted, or failed. */
-  async copy(fd: number, run: CopyRun): Promise<void> {
+  copy(fd: number, run: CopyRun): Promise<void> {
+    return this.#counted(() => this.#copy(fd, run))
+  }
+
+  async #counted<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#parts.isBetweenKeys()) throw new Fault('conflict', 'the volume is being re-encrypted')
+    this.#runs += 1
+    try {
+      return await work()
+    } finally {
+      this.#runs -= 1
+    }
+  }
+
+  async #copy(fd: number, run: CopyRun): Promise<void> {
     const { source, lock, preservation } = this.#parts
     const stop = (): void => preservation.end()
     run.signal.addEventListener('abort', stop)

@@ -4,8 +4,6 @@
 import { assert } from '#base/assert.ts'
 import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
-import type { XtsLoan } from '#crypto/evp-xts.ts'
-import type { Lending } from '#crypto/sector-cipher.ts'
 import { aligned } from './aligned.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { checked } from './checked.ts'
@@ -13,16 +11,20 @@ import type { BlockDevice } from './device.ts'
 import type { EncryptedDevice } from './encrypted.ts'
 import { gated } from './gate.ts'
 import type { FileView, VolumeView } from './lane-port.ts'
+import type { ImageArea } from './image-area.ts'
 import { Keeper } from './keeper.ts'
 import type { HeldLease } from './leases.ts'
 import { LiveCopy } from './live-copy.ts'
 import { Preservation } from './preservation.ts'
 import { preservingClaims } from './preserving-claims.ts'
 import { RangeLock } from './range-lock.ts'
+import type { ReencryptionLog } from './reencryption-log.ts'
 import type { RequestMemory } from './request-memory.ts'
 import { machineMs, SharedRight } from './right.ts'
 import { Throttle, throttled } from './throttle.ts'
 import type { Limits } from './throttle.ts'
+import type { Loan, TwoKeyCipher } from './two-keys.ts'
+import { VolumeReencryption } from './volume-reencryption.ts'
 
 /** A client's share of an open volume. */
 export interface VolumeUse {
@@ -31,6 +33,13 @@ export interface VolumeUse {
   /** For a client that other threads serve; null where the cipher cannot be lent. */
   readonly sharing: VolumeSharing | null
   readonly liveCopy: LiveCopy
+  readonly reencryption: VolumeReencryption
+  /** Where its sectors lie. */
+  readonly form: FileView
+  /** Of the data key that the volume lies under, or will when it is no longer between two. */
+  readonly newestKey: Uint8Array
+  /** The volume lies under this key from now on too, and serves no longer than its lease lasts. */
+  holdNewer(lease: HeldLease, wrappedDataKey: Uint8Array): void
   /** The client touches the device no more. */
   release(): void
 }
@@ -38,26 +47,36 @@ export interface VolumeUse {
 export interface VolumeSharing {
   readonly view: VolumeView
   /** For one thread. Only while the volume serves. */
-  lend(): XtsLoan
-  endLoan(loan: XtsLoan): void
+  lend(): Loan
 }
 
 export interface OpenVolumeParts {
   readonly path: string
   /** What lies under the layers: ciphertext. */
   readonly store: BlockDevice
+  /** The whole file. */
+  readonly area: ImageArea
   readonly layers: EncryptedDevice
   readonly file: FileView
-  readonly lending: Lending | null
+  readonly cipher: TwoKeyCipher
+  /** Of an image that is between two keys. */
+  readonly reencryptionLog: ReencryptionLog | null
   readonly blockBytes: number
   readonly limits: Limits
-  readonly lease: HeldLease
+  /** One for each key, the newest last. */
+  readonly leases: readonly HeldKey[]
   readonly memory: RequestMemory
   readonly clock: Clock
   readonly log: Log
   unlock(): void
   /** Nobody has used the volume for some moments. */
   onUnused(): void
+}
+
+/** The leave to use a data key. */
+export interface HeldKey {
+  readonly lease: HeldLease
+  readonly wrappedDataKey: Uint8Array
 }
 
 /** Clients come in bursts (one tool asks, the next copies): the key is leased once for all of them. */
@@ -78,44 +97,55 @@ export class OpenVolume {
   readonly #sleepers = new Set<() => void>()
   readonly #sharing: VolumeSharing | null
   readonly #liveCopy: LiveCopy
+  readonly #reencryption: VolumeReencryption
+  #leases: readonly HeldKey[] = []
   #isServing = true
   #cancelLinger: () => void = () => undefined
   #cancelEmptying: () => void = () => undefined
   #letGo: () => void = () => undefined
 
   constructor(parts: OpenVolumeParts) {
-    const { layers, store, blockBytes, lease, file, lending } = parts
+    const { layers, store, blockBytes, file, cipher } = parts
     this.#parts = parts
     this.#buffers = new BufferPool(parts.memory)
     this.#emptyBuffersLater()
     const lock = new RangeLock()
     const preservation = new Preservation(store.sizeBytes)
     const keeper = new Keeper(store, preservation)
-    this.#liveCopy = new LiveCopy({ path: parts.path, source: store, lock, preservation, keeper })
+    this.#reencryption = new VolumeReencryption({
+      store,
+      area: parts.area,
+      cipher,
+      lock,
+      log: parts.reencryptionLog,
+      isBeingCopied: () => this.#liveCopy.isUnderWay,
+      mayWork: () => this.#mayServe(),
+      onDone: () => this.#letOlderGo(),
+      onBroken: () => this.stop(),
+    })
+    const isBetweenKeys = (): boolean => this.#reencryption.isUnderWay
+    this.#liveCopy = new LiveCopy({ path: parts.path, source: store, lock, preservation, keeper, isBetweenKeys })
     const blocks = aligned(checked(layers, blockBytes), blockBytes, preservingClaims(lock, preservation, keeper))
-    const gatedBlocks = gated(blocks, () => this.#isServing && lease.isLive())
+    const gatedBlocks = gated(blocks, () => this.#mayServe())
     this.device = throttled(gatedBlocks, this.#throttle, { nowMs: machineMs, sleep: (ms) => this.#sleep(ms) })
     this.limit(parts.limits)
-    lease.onDeadline((deadlineMs) => this.#right.lastsUntil(deadlineMs))
     const memories = {
       lockMemory: lock.memory,
       preservationMemory: preservation.memory,
       throttleMemory: this.#throttle.memory,
     }
     const view = { right: this.#right.view, ...memories, file }
-    this.#sharing = lending && {
-      view,
-      lend: () => {
-        assert(this.#isServing, 'only the cipher of a volume that serves is lent')
-        return lending.lend()
-      },
-      endLoan: (loan) => lending.endLoan(loan),
+    const lend = (): Loan => {
+      assert(this.#isServing, 'only the cipher of a volume that serves is lent')
+      return cipher.lend()
     }
+    this.#sharing = cipher.isLendable ? { view, lend } : null
     const lastReleased = new Promise<void>((resolve) => {
       this.#letGo = resolve
     })
     this.closed = lastReleased.then(() => this.#finish())
     this.#linger()
+    for (const key of parts.leases) this.#hold(key)
   }
 
   get isServing(): boolean {
@@ -135,6 +165,10 @@ export class OpenVolume {
       buffers: this.#buffers,
       sharing: this.#sharing,
       liveCopy: this.#liveCopy,
+      reencryption: this.#reencryption,
+      form: this.#parts.file,
+      newestKey: this.#leases.at(-1)?.wrappedDataKey ?? new Uint8Array(),
+      holdNewer: (lease, wrappedDataKey) => this.#hold({ lease, wrappedDataKey }),
       release: () => this.#release(use),
     }
     this.#shares.set(use, onStop)
@@ -163,6 +197,34 @@ export class OpenVolume {
     if (this.#isServing) await this.#flush()
     this.stop()
     await this.closed
+  }
+
+  #mayServe(): boolean {
+    return this.#isServing && this.#leases.every(({ lease }) => lease.isLive())
+  }
+
+  #hold(key: HeldKey): void {
+    this.#leases = [...this.#leases, key]
+    this.#lastAsLongAsAll()
+    key.lease.onEnd(() => this.stop())
+  }
+
+  /** The volume is under its newest key alone. */
+  async #letOlderGo(): Promise<void> {
+    const older = this.#leases.slice(0, -1)
+    this.#leases = this.#leases.slice(-1)
+    this.#lastAsLongAsAll()
+    await Promise.all(older.map(({ lease }) => lease.release()))
+  }
+
+  #lastAsLongAsAll(): void {
+    const deadlines = new Map<HeldLease, number>()
+    for (const { lease } of this.#leases) {
+      lease.onDeadline((deadlineMs) => {
+        deadlines.set(lease, deadlineMs)
+        if (deadlines.size === this.#leases.length) this.#right.lastsUntil(Math.min(...deadlines.values()))
+      })
+    }
   }
 
   #release(use: VolumeUse): void {
@@ -206,7 +268,7 @@ export class OpenVolume {
   }
 
   async #finish(): Promise<void> {
-    const { layers, lease, log, unlock } = this.#parts
+    const { layers, log, unlock } = this.#parts
     this.#cancelEmptying()
     this.#buffers.empty()
     try {
@@ -215,6 +277,6 @@ export class OpenVolume {
       log.error({ err }, 'image could not be closed')
     }
     unlock()
-    await lease.release()
+    await Promise.all(this.#leases.map(({ lease }) => lease.release()))
   }
 }

@@ -86,6 +86,8 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
       }
     },
     createVolumeFrom: async (volume, source, options) => of(volume.volumeId).createVolumeFrom(volume, source, options),
+    reencryptVolume: async (volume, limit) => of(volume.volumeId).reencryptVolume(volume, limit),
+    limitReencryption: async (volumeId, limit) => of(volumeId).limitReencryption(volumeId, limit),
     describeImage: async (imageId) => of(imageId).describeImage(imageId),
     async importImage(image, wanted, read) {
       const id = image.volumeId

@@ -11,10 +11,18 @@ export interface VolumeSpec {
   readonly keyCrn: string
   readonly wrappedDataKey: Uint8Array
   readonly as: ServiceSubject
+  /** Of a volume that is to lie under another data key, or is on its way there. */
+  readonly newer?: NewerKey
   /** Reads, writes and zeroing per second, over all clients together; absent for no limit. See throttle.ts. */
   readonly iopsMax?: number
   /** The bytes of those. */
   readonly bandwidthBytesPerSecondMax?: number
+}
+
+/** Another data key of the same resource, perhaps under another root key. */
+export interface NewerKey {
+  readonly keyCrn: string
+  readonly wrappedDataKey: Uint8Array
 }
 
 export interface ExportSpec {
@@ -117,9 +125,18 @@ export interface DiskPort {
   ): Promise<Sent>
   /** Ends an export. Does nothing if there is none. */
   cancelExport(imageId: string, exportId: string): Promise<void>
+  /**
+   * Encrypts the volume's image anew, in its place and while it serves, until all of it is under a new volume key that only
+   * `newer` opens. Fulfilled then; does nothing more if that is so already. What a crash or a fence interrupts goes on from
+   * where it was when this is said again. From the first call on, whoever opens the volume has to be told of both keys.
+   * Fault 'conflict' while a snapshot of it is being made.
+   */
+  reencryptVolume(volume: VolumeSpec, bytesPerSecondMax: number | null): Promise<void>
+  /** Of one that is under way; does nothing where none is. */
+  limitReencryption(volumeId: string, bytesPerSecondMax: number | null): Promise<void>
   /** Null when there is no image of the id. */
   describeImage(imageId: string): Promise<ImageDescription | null>
-  /** Of a snapshot or copy that is being made under this id; null when none is. */
+  /** Of a snapshot or copy that is being made under this id, or of its re-encryption; null when none is. */
   copyProgress(volumeId: string): Promise<CopyProgress | null>
   /** Makes an attachment reachable. The data key is leased when the first client comes and released after the last. */
   addExport(spec: ExportSpec): Promise<void>

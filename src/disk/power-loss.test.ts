@@ -15,112 +15,32 @@ import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { makeSectorCipher } from '#crypto/sector-cipher.ts'
 import { aligned } from './aligned.ts'
 import { checked } from './checked.ts'
-import type { BlockDevice } from './device.ts'
 import { encrypted } from './encrypted.ts'
 import { imageFile } from './image-file.ts'
 import { linux } from './system.ts'
 import { memoryDevice } from './testing/memory-device.ts'
 import { needs, succeed } from './testing/outside-tools.ts'
-import { cuts, lastFlush, recording, stateAfter } from './testing/power-cut.ts'
+import { cuts, recording, stateAfter } from './testing/power-cut.ts'
 import type { Cut, Entry } from './testing/power-cut.ts'
+import { judge, sectorBytes, tell } from './testing/power-story.ts'
+import type { Story } from './testing/power-story.ts'
 import { chanceOf, seedsOf } from './testing/seeded.ts'
-import type { Chance } from './testing/seeded.ts'
 
 const seeds = seedsOf('KEYWARD_TEST_POWER_CUTS', 10)
-const sectorBytes = 4096
-const sectorCount = 150
-const sizeBytes = sectorCount * sectorBytes
+const sizeBytes = 150 * sectorBytes
 const dataOffsetBytes = 64 * 1024
 const key = randomBytes(64)
 
 const cipher = () => makeSectorCipher(SecretBytes.own(new Uint8Array(key)), sectorBytes)
 
-interface Step {
-  /** Entries of the log before it and after it. */
-  readonly from: number
-  readonly to: number
-  /** What became of the sectors that it touched; null for a hole. */
-  readonly sectors: ReadonlyMap<number, Buffer | null>
-}
-
-interface Story {
-  readonly log: readonly Entry[]
-  readonly steps: readonly Step[]
-}
-
-async function tell(chance: Chance, device: BlockDevice, log: readonly Entry[]): Promise<Story> {
-  const model = Buffer.alloc(sizeBytes)
-  const steps: Step[] = []
-  for (let left = 30; left > 0; left -= 1) {
-    const from = log.length
-    const offset = chance.below(sizeBytes)
-    const byteCount = Math.min(1 + chance.below(chance.pick([600, 9000, 40_000, 400_000])), sizeBytes - offset)
-    const kind = chance.pick(['write', 'write', 'write', 'zero', 'trim', 'flush'])
-    if (kind === 'flush') await device.flush()
-    if (kind === 'zero') {
-      await device.zero(offset, byteCount)
-      model.fill(0, offset, offset + byteCount)
-    }
-    if (kind === 'write') {
-      const data = chance.bytes(byteCount)
-      await device.write(data, offset)
-      model.set(data, offset)
-    }
-    const first = Math.floor(offset / sectorBytes)
-    const end = Math.ceil((offset + byteCount) / sectorBytes)
-    const sectors = new Map<number, Buffer | null>()
-    if (kind === 'trim') {
-      await device.trim(offset, byteCount)
-      const [whole, wholeEnd] = [Math.ceil(offset / sectorBytes), Math.floor((offset + byteCount) / sectorBytes)]
-      for (let sector = whole; sector < wholeEnd; sector += 1) sectors.set(sector, null)
-      if (wholeEnd > whole) model.fill(0, whole * sectorBytes, wholeEnd * sectorBytes)
-    } else if (kind !== 'flush') {
-      for (let sector = first; sector < end; sector += 1) sectors.set(sector, Buffer.from(sectorOf(model, sector)))
-    }
-    steps.push({ from, to: log.length, sectors })
-  }
-  return { log, steps }
-}
-
-const sectorOf = (bytes: Buffer, sector: number): Buffer =>
-  bytes.subarray(sector * sectorBytes, (sector + 1) * sectorBytes)
-
-/** What each sector may be after a cut: what it was at the last flush, and whatever was begun since. */
-function allowed({ log, steps }: Story, at: number): (Buffer | null)[][] {
-  const flushed = lastFlush(log, at)
-  const may: (Buffer | null)[][] = Array.from({ length: sectorCount }, () => [null])
-  for (const { from, to, sectors } of steps) {
-    if (from >= at) break
-    for (const [sector, bytes] of sectors) {
-      if (to <= flushed) may[sector] = [bytes]
-      else may[sector]?.push(bytes)
-    }
-  }
-  return may
-}
-
-async function judge(story: Story, cut: Cut): Promise<void> {
+async function judgeCut(story: Story, cut: Cut): Promise<void> {
   const store = memoryDevice({ sizeBytes })
   store.bytes.set(stateAfter(story.log, cut, { offset: dataOffsetBytes, byteCount: sizeBytes }))
   const device = encrypted(checked(store, sectorBytes), cipher())
   const found = Buffer.alloc(sizeBytes)
   await device.read(found, 0)
   await device.close()
-  for (const [sector, may] of allowed(story, cut.at).entries()) {
-    const is = sectorOf(found, sector)
-    const states = may.map((bytes) => bytes ?? Buffer.alloc(sectorBytes))
-    if (states.some((bytes) => is.equals(bytes))) continue
-    assert.equal(cut.unitBytes, 512, `sector ${sector} is neither old nor new`)
-    // Torn: a mixture of them. Where the sector was a hole, the part of it that stayed one is noise.
-    if (may.includes(null)) continue
-    for (let at = 0; at < sectorBytes; at += 512) {
-      const unit = is.subarray(at, at + 512)
-      assert.ok(
-        states.some((bytes) => unit.equals(bytes.subarray(at, at + 512))),
-        `sector ${sector} is torn badly`,
-      )
-    }
-  }
+  judge(found, story, cut)
 }
 
 test(`what was flushed survives a power cut at any moment (${seeds.length} seeds)`, { skip: !linux }, async () => {
@@ -141,7 +61,7 @@ test(`what was flushed survives a power cut at any moment (${seeds.length} seeds
     for (const entry of log) assert.ok(entry.kind === 'flush' || entry.offset >= dataOffsetBytes, 'headers stay')
     for (let at = 0; at <= log.length; at += 1) {
       for (const cut of cuts(chance, at)) {
-        await judge(story, cut).catch((cause: unknown) => {
+        await judgeCut(story, cut).catch((cause: unknown) => {
           throw new Error(`KEYWARD_TEST_SEED=${seed}: a cut after ${at} of ${log.length} entries`, { cause })
         })
         cutCount += 1

@@ -63,6 +63,8 @@ function lateDisk(disk: Promise<Disk>): DiskProcessPort {
     importStaged: async (image, wanted) => (await disk).port.importStaged(image, wanted),
     exportStaged: async (image, wanted) => (await disk).port.exportStaged(image, wanted),
     cancelExport: async (imageId, exportId) => (await disk).port.cancelExport(imageId, exportId),
+    reencryptVolume: async (volume, limit) => (await disk).port.reencryptVolume(volume, limit),
+    limitReencryption: async (volumeId, limit) => (await disk).port.limitReencryption(volumeId, limit),
     copyProgress: async (volumeId) => (await disk).port.copyProgress(volumeId),
     addExport: async (spec) => (await disk).port.addExport(spec),
     removeExport: async (volumeId, attachmentId) => (await disk).port.removeExport(volumeId, attachmentId),

@@ -2,31 +2,17 @@
 // covers the writes of all (NBD_FLAG_CAN_MULTI_CONN). A volume is opened for its first client, under a lease, and closed
 // some moments after its last; when the lease ends, it stops at once and the next client begins anew.
 
-import { closeSync, openSync } from 'node:fs'
 import type { Clock } from '#base/clock.ts'
-import { Fault } from '#base/fault.ts'
 import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
-import { openLuks2 } from '#crypto/luks2.ts'
-import type { OpenedLuks2 } from '#crypto/luks2.ts'
-import type { SecretBytes } from '#crypto/secret-bytes.ts'
-import { makeSectorCipher } from '#crypto/sector-cipher.ts'
-import type { Lending } from '#crypto/sector-cipher.ts'
-import { checked } from './checked.ts'
-import type { BlockDevice } from './device.ts'
-import { encrypted } from './encrypted.ts'
-import type { EncryptedDevice } from './encrypted.ts'
-import { imageFolder, imagePath } from './folders.ts'
-import { openImageFile } from './image-file.ts'
 import { createImage, deleteImage, hasImage, isBlankImage, readImageHeader } from './image.ts'
-import type { FileView } from './lane-port.ts'
 import { leaseFor } from './leases.ts'
 import type { LeaseBook } from './leases.ts'
 import { OpenVolume } from './open-volume.ts'
 import type { VolumeUse } from './open-volume.ts'
+import { openVolumeImage, opensWith } from './open-image.ts'
 import type { VolumeSpec } from './port.ts'
 import type { RequestMemory } from './request-memory.ts'
-import { linux } from './system.ts'
 import type { Turns } from './turns.ts'
 
 export interface VolumesParts {
@@ -122,31 +108,21 @@ export class Volumes {
   }
 
   async #openNow(spec: VolumeSpec): Promise<OpenVolume> {
-    const { dataFolder, memory, log, clock } = this.#parts
+    const { dataFolder, leases, memory, log, clock } = this.#parts
     const { volumeId } = spec
-    const header = await readImageHeader(dataFolder, volumeId)
-    const { lease, dataKey } = await leaseFor(this.#parts.leases, spec)
-    try {
-      using passphrase = dataKey
-      const layers = openLayers(dataFolder, spec, openLuks2(header, passphrase))
-      const volume = new OpenVolume({
-        ...layers,
-        limits: spec,
-        lease,
-        memory,
-        log,
-        clock,
-        onUnused: () => void this.closeIfUnused(volumeId),
-      })
-      this.#open.set(volumeId, volume)
-      lease.onEnd(() => volume.stop())
-      void this.#follow(volumeId, volume)
-      log.info({ volumeId, leaseId: lease.leaseId }, 'volume opened')
-      return volume
-    } catch (error) {
-      await lease.release()
-      throw error
-    }
+    const opened = await openVolumeImage(dataFolder, spec, leases)
+    const volume = new OpenVolume({
+      ...opened,
+      limits: spec,
+      memory,
+      log,
+      clock,
+      onUnused: () => void this.closeIfUnused(volumeId),
+    })
+    this.#open.set(volumeId, volume)
+    void this.#follow(volumeId, volume)
+    log.info({ volumeId, leaseIds: opened.leases.map(({ lease }) => lease.leaseId) }, 'volume opened')
+    return volume
   }
 
   async #follow(volumeId: string, volume: OpenVolume): Promise<void> {
@@ -154,61 +130,4 @@ export class Volumes {
     if (this.#open.get(volumeId) === volume) this.#open.delete(volumeId)
     this.#parts.log.info({ volumeId }, 'volume closed')
   }
-}
-
-function opensWith(header: Uint8Array, passphrase: SecretBytes): boolean {
-  try {
-    openLuks2(header, passphrase).volumeKey[Symbol.dispose]()
-    return true
-  } catch (error) {
-    if (error instanceof Fault) return false
-    throw error
-  }
-}
-
-interface Layers {
-  readonly path: string
-  readonly store: BlockDevice
-  readonly layers: EncryptedDevice
-  readonly file: FileView
-  readonly lending: Lending | null
-  readonly blockBytes: number
-  /** Lets another process open the image. */
-  unlock(): void
-}
-
-/** Takes over what the header gave; on failure nothing stays open. */
-function openLayers(dataFolder: string, { volumeId, capacityBytes }: VolumeSpec, opened: OpenedLuks2): Layers {
-  using volumeKey = opened.volumeKey
-  const { dataOffsetBytes, sectorBytes } = opened
-  const cipher = makeSectorCipher(volumeKey, sectorBytes)
-  let unlock = (): void => undefined
-  try {
-    unlock = lockFolder(imageFolder(dataFolder, volumeId), volumeId)
-    const path = imagePath(dataFolder, volumeId)
-    const file = openImageFile({ path, dataOffsetBytes, sizeBytes: capacityBytes, sectorBytes })
-    return {
-      path,
-      store: file,
-      layers: encrypted(checked(file, sectorBytes), cipher),
-      file: { fd: file.fd, commitMemory: file.commitMemory, dataOffsetBytes, sizeBytes: capacityBytes, sectorBytes },
-      lending: cipher.lending,
-      blockBytes: sectorBytes,
-      unlock,
-    }
-  } catch (error) {
-    cipher[Symbol.dispose]()
-    unlock()
-    throw error
-  }
-}
-
-/** Two processes that write one image would undo each other; the kernel drops the lock with its holder. */
-function lockFolder(folder: string, volumeId: string): () => void {
-  const fd = openSync(folder, 'r')
-  if (linux && !linux.lock(fd)) {
-    closeSync(fd)
-    throw new Fault('unavailable', `volume ${volumeId} is open in another process`)
-  }
-  return () => closeSync(fd)
 }

@@ -22,6 +22,9 @@ export interface FakeKms extends LeaseKms {
   leaseIds(resourceCrn: string): string[]
   disable(resourceCrn: string): void
   enable(resourceCrn: string): void
+  /** One of several keys of a resource; the leases that have ended with it. */
+  disableKey(wrapped: Uint8Array): string[]
+  enableKey(wrapped: Uint8Array): void
   /** Neither answers nor refuses from now on: the network is gone. */
   vanish(): void
 }
@@ -29,7 +32,7 @@ export interface FakeKms extends LeaseKms {
 export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
   const root = randomBytes(32)
   const disabled = new Set<string>()
-  const held = new Map<string, { holderId: string; resourceCrn: string }>()
+  const held = new Map<string, { holderId: string; resourceCrn: string; name: string }>()
   let hasVanished = false
 
   const answer = async <Value>(work: () => Value): Promise<Value> => {
@@ -59,11 +62,11 @@ export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
   }
 
   function lease(holderId: string, { resourceCrn, wrapped, recipientKey, isPassphrase }: LeaseRequest): LeasedDataKey {
-    if (disabled.has(resourceCrn)) {
+    if (disabled.has(resourceCrn) || disabled.has(nameOf(wrapped))) {
       throw new Fault('conflict', 'the root key of this volume is disabled', { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
     }
     const leaseId = randomUUID()
-    held.set(leaseId, { holderId, resourceCrn })
+    held.set(leaseId, { holderId, resourceCrn, name: nameOf(wrapped) })
     using dataKey = SecretBytes.own(unwrap(isPassphrase === true ? '' : resourceCrn, wrapped))
     const sealedDataKey = sealLeasedKey(dataKey, recipientKey, { holderId, leaseId, resourceCrn })
     return { leaseId, leaseMs, sealedDataKey }
@@ -90,11 +93,20 @@ export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
       for (const [leaseId, lease] of held) if (lease.resourceCrn === resourceCrn) held.delete(leaseId)
     },
     enable: (resourceCrn) => void disabled.delete(resourceCrn),
+    disableKey(wrapped) {
+      disabled.add(nameOf(wrapped))
+      const ended = [...held].flatMap(([leaseId, { name }]) => (name === nameOf(wrapped) ? leaseId : []))
+      for (const leaseId of ended) held.delete(leaseId)
+      return ended
+    },
+    enableKey: (wrapped) => void disabled.delete(nameOf(wrapped)),
     vanish: () => {
       hasVanished = true
     },
   }
 }
+
+const nameOf = (wrapped: Uint8Array): string => Buffer.from(wrapped).toString('hex')
 
 /** Tells every holder, as the key manager does after it has committed. */
 export async function fenceAll(holders: readonly LeaseHolder[], leaseIds: readonly string[]) {

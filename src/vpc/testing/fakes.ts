@@ -199,6 +199,11 @@ export class FakeDisk {
     cancelExport: async () => {},
     describeImage: async (id) => (this.images.has(id) ? { storedBytes: 0, capacityBytes: 0 } : null),
     copyProgress: async () => null,
+    reencryptVolume: async ({ newer, ...volume }) => {
+      if (this.refusal) throw this.refusal
+      if (newer) this.images.set(volume.volumeId, { ...volume, ...newer })
+    },
+    limitReencryption: async () => undefined,
     addExport: async ({ attachmentId, volume }) => {
       this.exports.set(attachmentId, volume.volumeId)
       this.exported.set(attachmentId, volume)
