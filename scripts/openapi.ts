@@ -16,6 +16,7 @@ import { cosContract } from '#cos/contract.ts'
 import { auditContract } from '#audit/contract.ts'
 import { ledgerContract } from '#ledger/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
+import { reencryptionContract } from '#vpc/contract-reencryption.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
 import { clockContract } from '../src/clock-contract.ts'
 
@@ -33,6 +34,7 @@ const documents: Readonly<Record<string, { readonly title: string; readonly cont
     title: "Keyward's own operations",
     contract: {
       ...connectionContract,
+      ...reencryptionContract,
       ...auditContract,
       ...auditLogContract,
       ...explainContract,

@@ -59,8 +59,9 @@ import type { Resources } from '#resources/resources.ts'
 import { resourcesRoutes } from '#resources/routes.ts'
 import { holdDataFolder } from '#store/data-folder.ts'
 import { notYetContract } from '#vpc/contract-not-yet.ts'
+import { reencryptionContract } from '#vpc/contract-reencryption.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
-import { connectionRoutes, notYetRoutes, vpcRoutes } from '#vpc/routes.ts'
+import { connectionRoutes, notYetRoutes, reencryptionRoutes, vpcRoutes } from '#vpc/routes.ts'
 import { makeVpc } from '#vpc/vpc.ts'
 import type { Vpc } from '#vpc/vpc.ts'
 import { accessSecret } from './access-secret.ts'
@@ -279,6 +280,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       makeService({ dialect: 'vpc', contract: vpcContract, routes: vpcRoutes(vpc), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
+      makeService({ dialect: 'vpc', contract: reencryptionContract, routes: reencryptionRoutes(vpc) }),
       makeService({ dialect: 'vpc', contract: auditContract, routes: auditRoutes(trail) }),
       makeService({ dialect: 'vpc', contract: auditLogContract, routes: auditLogRoutes(proofs) }),
       makeService({ dialect: 'vpc', contract: ledgerContract, routes: ledgerRoutes(ledger) }),

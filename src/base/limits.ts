@@ -253,6 +253,8 @@ export const imageFileBytesMax = 251 * 2 ** 30
 export const imageExportsMax = { ofImage: 10, activeOfImage: 5, activeOfAccount: 20 } as const
 /** VPC, "Quotas": snapshots of a consistency group, one for each volume of its instance. */
 export const snapshotsPerGroupMax = dataVolumesPerInstanceMax + 1
+/** More than any disk does. */
+export const reencryptionMibPerSecondMax = 100_000
 /** Snapshots and restored volumes that are copied at a time: each keeps a disk and a core busy. */
 export const vpcCopiesMax = 4
 export const instancesPerAccountMax = 200

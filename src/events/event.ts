@@ -197,6 +197,15 @@ export type Event =
   | (Base & { type: 'vpc.volume.updated'; volumeCrn: string })
   /** The data key is wrapped by another version of the same root key; nothing that readers see has changed. */
   | (Base & { type: 'vpc.volume.data-key-rewrapped'; volumeCrn: string; keyCrn: string; keyVersionId: string })
+  | (Base & {
+      /** Ours: to lie under another data key, perhaps under another root key. Both are in use until it does. */
+      type: 'vpc.volume.reencryption-requested' | 'vpc.volume.reencryption-started' | 'vpc.volume.reencrypted'
+      volumeCrn: string
+      olderKeyCrn: string
+      keyCrn: string
+    })
+  | (Base & { type: 'vpc.volume.reencryption-refused'; volumeCrn: string; keyCrn: string; reason: string })
+  | (Base & { type: 'vpc.volume.reencryption-limited'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.became-available'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.became-unusable'; volumeCrn: string; reason: string })
   | (Base & { type: 'vpc.volume.resumed'; volumeCrn: string })

@@ -19,6 +19,7 @@ import * as ledger from './migrations/0010-ledger.ts'
 import * as auditLog from './migrations/0011-audit-log.ts'
 import * as vpcImages from './migrations/0012-vpc-images.ts'
 import * as vpcImageExports from './migrations/0013-vpc-image-exports.ts'
+import * as vpcReencryption from './migrations/0017-vpc-reencryption.ts'
 import * as revocations from './migrations/0019-revocations.ts'
 import type { Schema } from './schema/schema.ts'
 
@@ -36,6 +37,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0011-audit-log': auditLog,
   '0012-vpc-images': vpcImages,
   '0013-vpc-image-exports': vpcImageExports,
+  '0017-vpc-reencryption': vpcReencryption,
   '0019-revocations': revocations,
 }
 

@@ -9,6 +9,7 @@ import { followedAtOnceMax, vpcSweepPage } from '#base/limits.ts'
 import type { Event } from '#events/event.ts'
 import type { KeyStanding } from '#kms/port.ts'
 import type { VpcParts } from './parts.ts'
+import { followBetweenKeys } from './reencrypt.ts'
 import { shownStatus } from './run-on.ts'
 import { imageEvent } from './image-event.ts'
 import { snapshotEvent } from './snapshot-event.ts'
@@ -27,6 +28,7 @@ const eventOf = {
 
 export async function followKeys(parts: VpcParts): Promise<void> {
   for (const table of keyedTables) await followTable(parts, table)
+  await followBetweenKeys(parts)
 }
 
 async function followTable(parts: VpcParts, table: KeyedTable): Promise<void> {

@@ -7,11 +7,16 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Operation } from '#base/contract.ts'
 import { connectionContract, vpcContract } from './contract.ts'
+import { reencryptionContract } from './contract-reencryption.ts'
 import { accountB, accountC } from './testing/fakes.ts'
 import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
 import type { World } from './testing/world.ts'
 
-const operations: Readonly<Record<string, Operation>> = { ...vpcContract, ...connectionContract }
+const operations: Readonly<Record<string, Operation>> = {
+  ...vpcContract,
+  ...connectionContract,
+  ...reencryptionContract,
+}
 const runsPerOperation = 25
 const seed = Number(process.env['KEYWARD_SEED'] ?? 20_261_124)
 

@@ -17,6 +17,7 @@ import type { ImageStatus } from './image-state.ts'
 import { isSystem, systemOfStock } from './images.ts'
 import { checkName } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { refuseBetweenKeys } from './reencrypt.ts'
 import { isVolumeBusy } from './snapshot-create.ts'
 import { attachmentsOf } from './tables-attachments.ts'
 import type { ImageFilter } from './tables-image-lists.ts'
@@ -174,6 +175,7 @@ export async function readImageSource(
   const status = statusOf(volume)
   if (status !== 'available') throw conflict(`is ${status}, not available`)
   if (await isVolumeBusy(tx, volume)) throw conflict('is busy')
+  await refuseBetweenKeys(tx, volume)
   const attachment = (await attachmentsOf(tx, [volume])).get(volume.id)
   if (attachment?.type !== 'boot' || attachment.status !== 'attached' || attachment.instance.status !== 'stopped') {
     throw conflict('is not the boot volume of a stopped instance')

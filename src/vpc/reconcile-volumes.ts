@@ -6,12 +6,11 @@ import type { Copies } from './copies.ts'
 import { discardOverdue } from './discard.ts'
 import { forEach } from './each.ts'
 import { failureOf, isOverdue } from './image-failure.ts'
-import { isServed } from './instance-state.ts'
 import { overdueBefore } from './parts.ts'
 import type { VpcParts } from './parts.ts'
-import { withdrawIfEnded } from './reconcile-exports.ts'
+import { returnSecondKeys, tellExport } from './reencrypt.ts'
 import { copyImage, hasSource, percentCopied, sourceFor } from './restore.ts'
-import { attachmentsOf } from './tables-attachments.ts'
+import { removeReencryption } from './tables-reencryptions.ts'
 import { busyVolumes } from './tables-snapshots.ts'
 import {
   markAbandoned,
@@ -73,11 +72,7 @@ async function endIfKeyIsDeleted(parts: VpcParts, volume: Volume): Promise<void>
 
 /** A new size or performance counts from the next opening of the image; the export is told of it. */
 async function settleUpdate(parts: VpcParts, volume: Volume): Promise<void> {
-  const attachment = (await attachmentsOf(parts.database.reads, [volume])).get(volume.id)
-  if (attachment?.status === 'attached' && isServed(attachment.instance.status)) {
-    await parts.disk.addExport({ attachmentId: attachment.id, volume: volumeSpec(volume) })
-    await withdrawIfEnded(parts, attachment)
-  }
+  await tellExport(parts, volume)
   await parts.database.transaction(async (tx) => {
     const now = await markUpdated(tx, volume.id)
     if (now) await parts.outbox.append(tx, statusEvent(now))
@@ -136,9 +131,11 @@ async function remove(parts: VpcParts, copies: Copies, volume: Volume): Promise<
   if (phase !== 'deleting' && phase !== 'abandoned') return
   if (copies.isRunning(id) || (await busyVolumes(parts.database.reads, [id])).has(id)) return
   if (phase === 'deleting') await parts.disk.deleteVolume(id)
+  await returnSecondKeys(parts, volume)
   await returnVolumeKey(parts.kms, volume)
   await parts.database.transaction(async (tx) => {
     if (!(await removeVolume(tx, id, phase))) return
+    await removeReencryption(tx, id)
     if (phase === 'deleting') await parts.outbox.append(tx, { type: 'vpc.volume.deleted', accountId, volumeCrn })
     else await parts.outbox.append(tx, { type: 'vpc.volume.refused', accountId, volumeCrn, reason: 'abandoned' })
   })

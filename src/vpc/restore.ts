@@ -73,7 +73,7 @@ export async function percentCopied(parts: VpcParts, id: string): Promise<number
 }
 
 /** A disk that cannot be asked is no reason not to show a volume. */
-async function progressOf(parts: VpcParts, id: string): Promise<CopyProgress | null> {
+export async function progressOf(parts: VpcParts, id: string): Promise<CopyProgress | null> {
   try {
     return await parts.disk.copyProgress(id)
   } catch (err) {

@@ -2,6 +2,7 @@ import type { Routes } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
 import type { Anyone, Context } from '#iam/port.ts'
 import type { networkContract } from './contract-network.ts'
+import type { reencryptionContract } from './contract-reencryption.ts'
 import type { snapshotContract } from './contract-snapshots.ts'
 import { notYetContract } from './contract-not-yet.ts'
 import type { connectionContract, vpcContract } from './contract.ts'
@@ -143,6 +144,12 @@ export const vpcRoutes = (vpc: Vpc): Routes<typeof vpcContract, Context, Anyone>
     deleteVolumeAttachment: (context, { path }) => attachments.remove(context, path.instance_id, path.id),
   }
 }
+
+export const reencryptionRoutes = ({ reencryptions }: Vpc): Routes<typeof reencryptionContract, Context, Anyone> => ({
+  createReencryption: (context, { path, body }) => reencryptions.create(context, path.id, body),
+  getReencryption: (context, { path }) => reencryptions.get(context, path.id),
+  updateReencryption: (context, { path, body }) => reencryptions.limit(context, path.id, body),
+})
 
 export const connectionRoutes = ({ connections }: Vpc): Routes<typeof connectionContract, Context, Anyone> => ({
   createConnection: (context, { path }) => connections.create(context, path.instance_id, path.id),

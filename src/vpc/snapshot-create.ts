@@ -20,6 +20,7 @@ import type { Tx } from '#store/database.ts'
 import { makeSnapshotId, vpcCrn } from './ids.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { refuseBetweenKeys } from './reencrypt.ts'
 import type { Snapshot, SnapshotGroup } from './snapshot.ts'
 import {
   below,
@@ -135,6 +136,7 @@ async function readSource(tx: Tx, { volume: grant, field }: NewSnapshot): Promis
     throw conflict('volume_status_not_available', `volume ${volume.id} is ${status}, not available${why}`, field)
   }
   if (await isVolumeBusy(tx, volume)) throw busy(volume)
+  await refuseBetweenKeys(tx, volume)
   const generation = findProfile(volume.profile)?.storageGeneration ?? 1
   if (generation === 1) {
     const attachment = (await attachmentsOf(tx, [volume])).get(volume.id)

@@ -1,11 +1,13 @@
 // SQL that volumes, snapshots and custom images share: all are images under a data key, in a phase, and follow what becomes of their root
 // key. Across accounts, for background work; see tables-work.ts.
 
+import type { ExpressionBuilder } from 'kysely'
 import type { ImageId, SnapshotId, VolumeId } from '#base/id.ts'
 import type { Grant } from '#iam/port.ts'
 import type { KeyStanding, WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
-import type { VolumePhase } from '#store/schema/vpc.ts'
+import type { VpcReencryptionTables } from '#store/schema/vpc-reencryption.ts'
+import type { VolumePhase, VpcTables } from '#store/schema/vpc.ts'
 import type { ImageRow } from './tables-images.ts'
 import type { SnapshotRow } from './tables-snapshots.ts'
 import type { VolumeRow } from './tables-volumes.ts'
@@ -79,6 +81,10 @@ export async function dropRequestedIn<Table extends KeyedTable>(
   return Number(result.numDeletedRows) === 1
 }
 
+/** Volumes between two keys are followed by both; reencrypt.ts. Ids of all kinds are unique together. */
+const hasOneKey = ({ eb, selectFrom }: ExpressionBuilder<VpcTables & VpcReencryptionTables, 'vpc_volume'>) =>
+  eb('id', 'not in', selectFrom('vpc_reencryption').select('volume_id').where('phase', '=', 'running'))
+
 export interface KeyInUse {
   readonly accountId: string
   readonly keyCrn: string
@@ -102,6 +108,7 @@ export async function keysInUse(
     .select(({ fn }) => [fn.min('key_standing').as('least'), fn.max('key_standing').as('greatest')])
     .where('region', '=', region)
     .where('phase', 'not in', hiddenPhases)
+    .where(hasOneKey)
     .where(({ eb, or, and }) =>
       or([
         eb('key_crn', '>', after.keyCrn),
@@ -148,6 +155,7 @@ export async function noteStanding(
       keyStandings.filter((other) => other !== standing),
     )
     .where('phase', 'not in', hiddenPhases)
+    .where(hasOneKey)
     .limit(limit)
     .execute()
   if (rows.length === 0) return []
@@ -200,7 +208,7 @@ export async function heldDataKeys(
 export async function replaceDataKey(
   tx: Tx,
   table: KeyedTable,
-  held: Pick<HeldDataKey, 'id' | 'keyVersionId'>,
+  held: Pick<HeldDataKey, 'id' | 'keyVersionId' | 'wrapped'>,
   key: WrappedDataKey,
 ): Promise<boolean> {
   const result = await tx
@@ -208,6 +216,8 @@ export async function replaceDataKey(
     .set({ key_version_id: key.keyVersionId, wrapped_data_key: key.wrapped })
     .where('id', '=', held.id as VolumeId)
     .where('key_version_id', '=', held.keyVersionId)
+    // The version alone may be that of another data key, which a volume has come to by re-encryption.
+    .where('wrapped_data_key', '=', held.wrapped)
     .executeTakeFirst()
   return Number(result.numUpdatedRows) === 1
 }

@@ -9,6 +9,7 @@ import { imageStateOf } from './image-state.ts'
 import { shownStatus } from './run-on.ts'
 import type { Attached } from './run-on.ts'
 import { snapshotStateOf } from './snapshot-state.ts'
+import { secondKeys } from './tables-reencryptions.ts'
 import { keyedTables, like } from './tables-keyed.ts'
 import type { KeyedTable } from './tables-keyed.ts'
 import { hiddenPhases } from './volume-state.ts'
@@ -119,7 +120,7 @@ export async function factsAt(reads: Reads, crns: readonly string[], at: number)
 type Of = { readonly accountId: string } | { readonly keyCrn: string }
 
 export async function keysOf(reads: Reads, of: Of): Promise<readonly KeyOfResources[]> {
-  const rows = await inAll((table) => keyRows(reads, table, of))
+  const rows = [...(await inAll((table) => keyRows(reads, table, of))), ...(await secondKeyRows(reads, of))]
   const groups = Map.groupBy(rows, (row) => `${row.key_crn} ${row.account_id}`)
   return [...groups.values()].flatMap((own) => {
     const [first] = own
@@ -133,6 +134,18 @@ export async function keysOf(reads: Reads, of: Of): Promise<readonly KeyOfResour
     }
   })
 }
+
+/** A volume between two keys is a resource of both. */
+const secondKeyRows = async (reads: Reads, of: Of) =>
+  (await secondKeys(reads, of))
+    .filter(({ isProviderManaged, isInUse }) => !isProviderManaged && isInUse)
+    .map((row) => ({
+      key_crn: row.keyCrn,
+      account_id: row.accountId,
+      key_version_id: row.keyVersionId,
+      count: 1,
+      since: row.since,
+    }))
 
 const keyRows = async (reads: Reads, table: KeyedTable, of: Of) =>
   await reads
@@ -153,9 +166,29 @@ interface PageOfResources {
 
 /** All kinds in one order: a page of each holds the page of all. */
 export async function provableResources(reads: Reads, wanted: PageOfResources): Promise<readonly ProvableResource[]> {
-  const rows = await inAll((table) => provableIn(reads, table, wanted))
-  return rows.toSorted((a, b) => (a.volumeId < b.volumeId ? -1 : 1)).slice(0, wanted.limit)
+  const rows = [
+    ...(await inAll((table) => provableIn(reads, table, wanted))),
+    ...(await provableSeconds(reads, wanted)),
+  ]
+  const sorted = rows.toSorted((a, b) => (a.volumeId < b.volumeId ? -1 : 1))
+  const page = sorted.slice(0, wanted.limit)
+  // What a volume has is on one page: the next one begins after its id.
+  const next = sorted[page.length]?.volumeId
+  return page.filter(({ volumeId }) => volumeId !== next)
 }
+
+const provableSeconds = async (reads: Reads, { region, afterId }: PageOfResources) =>
+  (await secondKeys(reads, { region, afterId })).map(
+    (row): ProvableResource => ({
+      volumeId: row.volumeId,
+      resourceCrn: row.resourceCrn,
+      accountId: row.accountId,
+      keyCrn: row.keyCrn,
+      keyVersionId: row.keyVersionId,
+      registration: row.isInUse ? 'expected' : 'possible',
+      image: 'possible',
+    }),
+  )
 
 async function provableIn(
   reads: Reads,

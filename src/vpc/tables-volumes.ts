@@ -4,6 +4,7 @@
 import type { ExpressionBuilder, Selectable } from 'kysely'
 import { assert } from '#base/assert.ts'
 import type { InstanceId, SnapshotId, VolumeId } from '#base/id.ts'
+import type { NewerKey } from '#disk/port.ts'
 import type { Grant } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
@@ -40,6 +41,7 @@ export function toVolume(row: VolumeRow): Volume {
     userTags: JSON.parse(row.user_tags) as string[],
     keyCrn: row.key_crn,
     wrappedDataKey: row.wrapped_data_key,
+    newer: newerKeyOf(row),
     phase: row.phase,
     keyStanding: row.key_standing,
     failure: code === null ? null : { code, message: message ?? code },
@@ -53,6 +55,9 @@ export function toVolume(row: VolumeRow): Volume {
     createdAt: row.created_at,
   }
 }
+
+const newerKeyOf = ({ newer_key_crn: keyCrn, newer_wrapped_data_key: wrappedDataKey }: VolumeRow): NewerKey | null =>
+  keyCrn === null || wrappedDataKey === null ? null : { keyCrn, wrappedDataKey }
 
 const sourceOf = (id: SnapshotId, written: string | null): SourceSnapshot => ({
   id,
@@ -215,6 +220,9 @@ const toRow = (volume: Volume): VolumeRow => ({
   key_crn: volume.keyCrn,
   key_version_id: null,
   wrapped_data_key: volume.wrappedDataKey,
+  newer_key_crn: null,
+  newer_key_version_id: null,
+  newer_wrapped_data_key: null,
   phase: volume.phase,
   key_standing: volume.keyStanding,
   failure_code: null,

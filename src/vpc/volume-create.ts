@@ -129,6 +129,7 @@ function draft(parts: VpcParts, grant: CreateVolume, plan: Plan): Volume {
     keyStanding: 'usable',
     failure: null,
     waitingSince: now,
+    newer: null,
     madeFor: purpose?.instanceId ?? null,
     imageId: purpose?.imageId ?? snapshot?.imageId ?? null,
     allowedUse: wanted.allowedUse ?? snapshot?.allowedUse ?? null,

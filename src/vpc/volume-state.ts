@@ -63,7 +63,7 @@ const statusOfPhase = {
   deleting: 'pending_deletion',
 } as const satisfies Record<VolumePhase, VolumeStatus>
 
-export type VolumeAction = 'attach' | 'connect' | 'delete' | 'resize' | 'snapshot' | 'update'
+export type VolumeAction = 'attach' | 'connect' | 'delete' | 'reencrypt' | 'resize' | 'snapshot' | 'update'
 
 /**
  * VPC API, "Delete a volume": available or failed, and by the encryption pages unusable too. "Create a volume
@@ -74,6 +74,7 @@ export const allowedIn = {
   attach: ['available'],
   connect: ['available', 'updating'],
   delete: ['available', 'failed', 'unusable'],
+  reencrypt: ['available'],
   resize: ['available'],
   snapshot: ['available'],
   update: ['available', 'failed', 'pending', 'unusable', 'updating'],

@@ -2,7 +2,7 @@
 
 import { assert } from '#base/assert.ts'
 import type { InstanceId, SnapshotId, VolumeId } from '#base/id.ts'
-import type { VolumeSpec } from '#disk/port.ts'
+import type { NewerKey, VolumeSpec } from '#disk/port.ts'
 import type { ServiceSubject } from '#iam/port.ts'
 import type { StatusReason, VolumeTruth } from './volume-state.ts'
 
@@ -35,6 +35,8 @@ export interface Volume extends VolumeTruth {
   readonly keyCrn: string
   /** Null until the key manager has answered, which readers never see. Opaque: only `kms` and `disk` can read it. */
   readonly wrappedDataKey: Uint8Array | null
+  /** The data key that it will lie under, while it is being re-encrypted: then it opens with both. */
+  readonly newer: NewerKey | null
   readonly failure: StatusReason | null
   /** Whether the key is the provider's: then the client never named it and is not shown it. */
   readonly isProviderManaged: boolean
@@ -72,6 +74,7 @@ export function volumeSpec(volume: Volume): VolumeSpec {
     keyCrn: volume.keyCrn,
     wrappedDataKey: volume.wrappedDataKey,
     as: blockStorageOf(volume.accountId),
+    ...(volume.newer && { newer: volume.newer }),
     iopsMax: volume.iops,
     bandwidthBytesPerSecondMax: volume.bandwidthMbps * bytesPerMegabit,
   }

@@ -12,6 +12,7 @@ import { listPage } from './listing.ts'
 import { pageLinks } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
+import { refuseBetweenKeys } from './reencrypt.ts'
 import { hasSource, percentCopied } from './restore.ts'
 import { planSource } from './restore-source.ts'
 import { isVolumeBusy } from './snapshot-create.ts'
@@ -138,6 +139,7 @@ export function makeVolumes(parts: VpcParts) {
         const patch = changeOf(before, (await attachmentsOf(tx, [before])).get(before.id), wanted)
         if (Object.keys(patch).length === 0) return before
         if (patch.resize && (await isVolumeBusy(tx, before))) throw busyNow(before)
+        if (patch.resize) await refuseBetweenKeys(tx, before)
         if (patch.name !== undefined && (await isNameTaken(tx, grant, region, patch.name))) throw nameTaken(patch.name)
         return await change(tx, context, grant, before, patch)
       })
@@ -155,6 +157,7 @@ export function makeVolumes(parts: VpcParts) {
         if (attachment) throw stillAttached(before, attachment.instance.name)
         refuseInStatus('delete', before)
         if (await isVolumeBusy(tx, before)) throw busyNow(before)
+        await refuseBetweenKeys(tx, before)
         if (!(await requestDeletion(tx, grant))) throw notDeletable(before)
         const { accountId, crn: volumeCrn } = before
         const initiatorId = context.caller.iamId

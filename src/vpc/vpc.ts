@@ -28,6 +28,9 @@ import { reconcileImages } from './reconcile-images.ts'
 import { reconcileExports } from './reconcile-exports.ts'
 import { reconcileSnapshots } from './reconcile-snapshots.ts'
 import { reconcileVolumes } from './reconcile-volumes.ts'
+import { reconcileReencryptions } from './reencrypt.ts'
+import { makeReencryptions } from './reencryptions.ts'
+import type { Reencryptions } from './reencryptions.ts'
 import { makeRegions } from './regions.ts'
 import type { Regions } from './regions.ts'
 import { sweepRegistrations } from './registrations.ts'
@@ -50,6 +53,7 @@ export interface Vpc {
   readonly port: VpcPort
   readonly regions: Regions
   readonly volumes: Volumes
+  readonly reencryptions: Reencryptions
   readonly snapshots: Snapshots
   readonly consistencyGroups: ConsistencyGroups
   readonly images: CustomImages
@@ -78,10 +82,13 @@ export function makeVpc(given: VpcParts): Vpc {
     await reconcileImages(parts, more)
     await reconcileVolumes(parts, more)
   })
+  // Of their own, since one may be told to take days.
+  const reencryptions = makeCopies(parts, (more) => reconcileReencryptions(parts, more))
   return {
     port: makeFacts({ reads: parts.database.reads, ...parts }),
     regions: makeRegions(parts.region),
     volumes: makeVolumes(parts),
+    reencryptions: makeReencryptions(parts),
     snapshots: makeSnapshots(parts),
     consistencyGroups: makeConsistencyGroups(parts),
     images: makeCustomImages(parts),
@@ -95,13 +102,13 @@ export function makeVpc(given: VpcParts): Vpc {
     virtualInterfaces: makeVirtualInterfaces(parts),
     sshKeys: makeSshKeys(parts),
     region: parts.region,
-    consumers: consumersOf(parts, copies),
+    consumers: consumersOf(parts, copies, reencryptions),
     checkQuery: (query) => checkVersion(query, parts.clock.now()),
-    idle: () => copies.idle(),
+    idle: async () => void (await Promise.all([copies.idle(), reencryptions.idle()])),
   }
 }
 
-const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
+const consumersOf = (parts: VpcParts, copies: Copies, reencryptions: Copies): readonly Consumer[] => [
   {
     name: 'vpc.volumes',
     types: [
@@ -163,6 +170,17 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
     reconcile: () => reconcileImageExports(parts, copies),
   },
   {
+    name: 'vpc.reencryptions',
+    types: [
+      'vpc.volume.reencryption-started',
+      'vpc.volume.reencryption-refused',
+      'vpc.volume.reencrypted',
+      'vpc.volume.became-available',
+      'vpc.volume.resumed',
+    ],
+    reconcile: () => reconcileReencryptions(parts, reencryptions),
+  },
+  {
     name: 'vpc.exports',
     types: [
       'vpc.attachment.created',
@@ -198,6 +216,8 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'vpc.volume.created',
       'vpc.snapshot.created',
       'vpc.image.created',
+      'vpc.volume.reencryption-started',
+      'vpc.volume.reencrypted',
     ],
     reconcile: () => followKeys(parts),
   },
@@ -215,6 +235,7 @@ const consumersOf = (parts: VpcParts, copies: Copies): readonly Consumer[] => [
       'vpc.volume.created',
       'vpc.snapshot.created',
       'vpc.image.created',
+      'vpc.volume.reencrypted',
     ],
     reconcile: () => followNotices(parts),
   },

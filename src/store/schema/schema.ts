@@ -9,6 +9,7 @@ import type { KmsTables } from './kms.ts'
 import type { LedgerTables } from './ledger.ts'
 import type { ResourceTables } from './resources.ts'
 import type { VpcImageTables } from './vpc-images.ts'
+import type { VpcReencryptionTables } from './vpc-reencryption.ts'
 import type { VpcSnapshotTables } from './vpc-snapshots.ts'
 import type { VpcTables } from './vpc.ts'
 
@@ -22,4 +23,5 @@ export type Schema = AuditTables &
   VpcTables &
   VpcSnapshotTables &
   VpcImageTables &
+  VpcReencryptionTables &
   LedgerTables

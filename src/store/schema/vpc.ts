@@ -55,6 +55,10 @@ export interface VpcTables {
     key_version_id: string | null
     /** Opaque here; docs/formats.md, "Wrapped data key". */
     wrapped_data_key: Uint8Array | null
+    /** While the volume is being re-encrypted: the data key that it will lie under, as the three above. */
+    newer_key_crn: string | null
+    newer_key_version_id: string | null
+    newer_wrapped_data_key: Uint8Array | null
     phase: VolumePhase
     key_standing: 'usable' | 'disabled' | 'expired' | 'deleted' | 'unauthorized'
     failure_code: string | null

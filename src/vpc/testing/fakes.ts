@@ -65,7 +65,10 @@ interface FakeKey {
 /** Keys are there when they are put there; a key is open to an account when it is not in `unauthorized`. */
 export class FakeKms {
   readonly keys = new Map<string, FakeKey>()
+  /** By resource, the newest of them. */
   readonly registrations = new Map<string, string>()
+  /** A resource may be registered under several keys: `<resource> <key>`. */
+  readonly pairs = new Set<string>()
   readonly unauthorized = new Set<string>()
   /** The newest version of every key. */
   version = 'version'
@@ -101,6 +104,7 @@ export class FakeKms {
         throw new Fault('conflict', `the key is ${key.standing}`, { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
       }
       this.registrations.set(resourceCrn, keyCrn)
+      this.pairs.add(`${resourceCrn} ${keyCrn}`)
       return { keyCrn, keyVersionId: this.version, wrapped: new Uint8Array([++this.wraps]) }
     },
     createPassphrase: async ({ keyCrn, resourceCrn, as }) => {
@@ -121,8 +125,11 @@ export class FakeKms {
     },
     renewLeases: async () => [],
     releaseLeases: async () => {},
-    unregister: async ({ resourceCrn }) => {
-      this.registrations.delete(resourceCrn)
+    unregister: async ({ keyCrn, resourceCrn }) => {
+      this.pairs.delete(`${resourceCrn} ${keyCrn}`)
+      const left = [...this.pairs].find((pair) => pair.startsWith(`${resourceCrn} `))
+      if (left === undefined) this.registrations.delete(resourceCrn)
+      else this.registrations.set(resourceCrn, left.slice(resourceCrn.length + 1))
     },
     rewrapDataKeys: async ({ keyCrn, as, held }) => {
       if (this.standingOf(keyCrn, as.accountId) !== 'usable') {

@@ -13,9 +13,10 @@ import { makeService } from '#edge/service.ts'
 import { makeOutbox } from '#events/outbox.ts'
 import { openForTest } from '#store/testing/open.ts'
 import { notYetContract } from '../contract-not-yet.ts'
+import { reencryptionContract } from '../contract-reencryption.ts'
 import { connectionContract, vpcContract } from '../contract.ts'
 import type { VpcParts } from '../parts.ts'
-import { connectionRoutes, notYetRoutes, vpcRoutes } from '../routes.ts'
+import { connectionRoutes, notYetRoutes, reencryptionRoutes, vpcRoutes } from '../routes.ts'
 import { makeVpc } from '../vpc.ts'
 import { accountA, accountB, FakeDisk, FakeIam, FakeCos, FakeKms, fakeResources } from './fakes.ts'
 import { Faults, faulty, faultyDatabase } from './faults.ts'
@@ -68,6 +69,7 @@ export async function makeWorld() {
         'importImage',
         'exportImage',
         'cancelExport',
+        'reencryptVolume',
       ],
       faults,
     ),
@@ -82,6 +84,7 @@ export async function makeWorld() {
       makeService({ dialect: 'vpc', contract: vpcContract, routes: vpcRoutes(vpc), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
+      makeService({ dialect: 'vpc', contract: reencryptionContract, routes: reencryptionRoutes(vpc) }),
     ],
     iam: iam.port,
     log,
