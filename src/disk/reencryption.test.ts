@@ -17,7 +17,7 @@ import { nextRestart, pool, startPool, stopPool } from './testing/server-fixture
 import { checkGenerations, fill, opens, refused, specLike } from './testing/snapshot-fixture.ts'
 import { volumeKeyOf, writeGenerations } from './testing/snapshot-fixture.ts'
 
-const kills = Number(process.env['KEYWARD_TEST_CRASHES'] ?? 4)
+const kills = Number(process.env['KEYWARD_TEST_CRASHES'] ?? 3)
 
 before(() => startPool(1))
 after(stopPool)
