@@ -1,5 +1,6 @@
 // Writing events, in the transaction of the change; reading them back, in order.
 
+import { sql } from 'kysely'
 import type { Clock } from '#base/clock.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
@@ -64,6 +65,30 @@ export async function eventsAfter(
     event: { ...(JSON.parse(body) as object), type, accountId } as Event,
   }))
 }
+
+/** The first of some types that happened to one of the accounts since then, among the newest events; null where there is none. */
+export async function firstSince(
+  reads: Reads,
+  wanted: { readonly types: readonly EventType[]; readonly accountIds: readonly string[]; readonly since: number },
+): Promise<{ readonly type: EventType; readonly at: number } | null> {
+  const row = await reads
+    .selectFrom('event_outbox')
+    .select(['type', 'at'])
+    .where('seq', '>', (e) =>
+      e.selectFrom('event_outbox').select((x) => sql<number>`max(${x.ref('seq')}) - ${newest}`.as('seq')),
+    )
+    .where('type', 'in', wanted.types)
+    .where('account_id', 'in', wanted.accountIds)
+    .where('at', '>=', wanted.since)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst()
+  // append() wrote it.
+  return row ? { type: row.type as EventType, at: row.at } : null
+}
+
+/** More than happen in the seconds that anybody asks about. */
+const newest = 20_000
 
 export async function readCursor(reads: Reads, consumer: string): Promise<number> {
   const row = await reads.selectFrom('event_cursor').select('seq').where('consumer', '=', consumer).executeTakeFirst()

@@ -173,6 +173,7 @@ const ownReader = of('keyward', [
   'metrics.read',
   'notices.read',
   'proofs.read',
+  'revocations.read',
   'webhooks.read',
 ])
 const ownWriter = [...ownReader, ...of('keyward', ['notices.acknowledge', 'proofs.create'])]

@@ -4,6 +4,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { Contract } from '#base/contract.ts'
+import { revocationContract } from './contract-revocations.ts'
 import { kmipOperations, settingOperations } from './contract-settings.ts'
 import {
   anyActionBody,
@@ -276,6 +277,7 @@ export const ownContract = {
     replyType: 'text',
     reply: Type.String(),
   },
+  ...revocationContract,
 } as const satisfies Contract
 
 /** Keyward's own, for the operator: whoever restricted an instance to addresses that nobody has needs somebody else. */

@@ -13,7 +13,7 @@ import { deletionRules, deletionSetAt, obey } from './action-rules.ts'
 import type { Access, Asked } from './access.ts'
 import { requireState } from './key.ts'
 import type { Key } from './key.ts'
-import { told } from './key-lifecycle.ts'
+import { placeOf, told } from './key-lifecycle.ts'
 import type { KeyPurge } from './key-purge.ts'
 import { nextState } from './key-state.ts'
 import { aliasesOf, readKey, readPayload } from './keys.ts'
@@ -22,6 +22,7 @@ import type { Leases } from './leases.ts'
 import { requireCreationAccess } from './new-material.ts'
 import type { Notices } from './notices.ts'
 import { serviceOf } from './resource.ts'
+import type { Revocations } from './revocations.ts'
 import type { Scrubbing } from './scrubbing.ts'
 import { selectPoliciesFor } from './tables-instance.ts'
 import { setDeletionSet, setDestroyed, setRestored } from './tables-key.ts'
@@ -42,8 +43,9 @@ export function makeKeyDeletion(parts: {
   readonly notices: Notices
   readonly scrubbing: Scrubbing
   readonly purgeKey: KeyPurge
+  readonly revocations: Revocations
 }) {
-  const { database, outbox, clock, sealer, access, leases, notices, scrubbing, purgeKey } = parts
+  const { database, outbox, clock, sealer, access, leases, notices, scrubbing, purgeKey, revocations } = parts
 
   async function permitRemoval(asked: Asked, id: string): Promise<Grant<'kms.secrets.delete'>> {
     if (serviceOf(asked.caller)) throw notForServices()
@@ -87,10 +89,11 @@ export function makeKeyDeletion(parts: {
         forced: force,
         users: usersOf(uses),
       })
-      return { key: await readKey(tx, grant, now), aliases: await aliasesOf(tx, key), payload }
+      const begun = await revocations.begin(tx, { cause: 'key.deleted', ...placeOf(key) })
+      return { shown: { key: await readKey(tx, grant, now), aliases: await aliasesOf(tx, key), payload }, begun }
     })
-    await leases.fenceKey(keyIdOf(grant))
-    return removed
+    await leases.fenceKey(keyIdOf(grant), removed.begun)
+    return removed.shown
   }
 
   /** Under its old name, with everything that it had but the registrations that force took away. */

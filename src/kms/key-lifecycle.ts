@@ -15,6 +15,7 @@ import { isAllowed, nextState } from './key-state.ts'
 import { readKey } from './keys.ts'
 import type { Leases } from './leases.ts'
 import type { Notices } from './notices.ts'
+import type { Begun, Revocations } from './revocations.ts'
 import { setState, setSynced } from './tables-key.ts'
 import { keyIdOf } from './tables-rows.ts'
 import { selectExpiredKeys, setExpired } from './tables-service.ts'
@@ -29,8 +30,9 @@ export function makeKeyLifecycle(parts: {
   readonly access: Access
   readonly leases: Leases
   readonly notices: Notices
+  readonly revocations: Revocations
 }) {
-  const { database, outbox, clock, access, leases, notices } = parts
+  const { database, outbox, clock, access, leases, notices, revocations } = parts
 
   async function tryDisable(asked: Asked, id: string): Promise<void> {
     const grant = await access.key(asked, 'kms.secrets.disable', id)
@@ -39,15 +41,16 @@ export function makeKeyLifecycle(parts: {
 
   async function disable(asked: Asked, id: string): Promise<void> {
     const grant = await access.key(asked, 'kms.secrets.disable', id)
-    await database.transaction(async (tx) => {
+    const begun = await database.transaction(async (tx) => {
       const now = clock.now()
       const key = await readKey(tx, grant, now)
       obey(disablingRules(key))
       await setState(tx, grant, nextState.disable, now)
       await outbox.append(tx, { type: 'kms.key.disabled', ...told(asked, key) })
       await notices.tell(tx, { type: 'disable', key, state: nextState.disable, now })
+      return await revocations.begin(tx, { cause: 'key.disabled', ...placeOf(key) })
     })
-    await leases.suspendKey(keyIdOf(grant))
+    await leases.suspendKey(keyIdOf(grant), begun)
   }
 
   async function enable(asked: Asked, id: string): Promise<void> {
@@ -81,9 +84,12 @@ export function makeKeyLifecycle(parts: {
 
   /** Writes down what the clock has decided already. To be called again and again. */
   async function expireKeys(): Promise<void> {
+    // Resources of an expired key go on, where the table of states says so: then no right ends.
+    const endsLeases = !isAllowed('lease', nextState.expire)
     const expired = await database.transaction(async (tx) => {
       const now = clock.now()
       const keys = await selectExpiredKeys(tx, now, expiredKeysPerSweep)
+      const ended: { readonly key: Key; readonly begun: Begun | null }[] = []
       for (const key of keys) {
         await setExpired(tx, key.id, now)
         await outbox.append(tx, {
@@ -93,19 +99,19 @@ export function makeKeyLifecycle(parts: {
           keyType: keyTypeOf(key),
           expiresAt: key.expiresAt ?? now,
         })
+        const begun = endsLeases ? await revocations.begin(tx, { cause: 'key.expired', ...placeOf(key) }) : null
+        ended.push({ key, begun })
       }
-      return keys
+      return ended
     })
-    if (!isAllowed('lease', nextState.expire)) await Promise.all(expired.map((key) => leases.fenceKey(key.id)))
+    await Promise.all(expired.map(({ key, begun }) => begun && leases.fenceKey(key.id, begun)))
     if (expired.length === expiredKeysPerSweep) await expireKeys()
   }
 
   return { disable, tryDisable, enable, sync, expireKeys }
 }
 
+export const placeOf = (key: Key) => ({ accountId: key.instance.accountId, keyCrn: crnOf(key) })
+
 /** What every event about a key says: whose it is, who did it, which it is. */
-export const told = (asked: Asked, key: Key) => ({
-  accountId: key.instance.accountId,
-  initiatorId: asked.caller.iamId,
-  keyCrn: crnOf(key),
-})
+export const told = (asked: Asked, key: Key) => ({ ...placeOf(key), initiatorId: asked.caller.iamId })

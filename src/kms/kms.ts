@@ -42,6 +42,7 @@ import { makeKeys } from './keys.ts'
 import type { Keys } from './keys.ts'
 import { makeLeaseBook } from './lease-book.ts'
 import { makeLeases } from './leases.ts'
+import { makeLostRights } from './lost-rights.ts'
 import { makeMetrics } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
 import { makeNotices } from './notices.ts'
@@ -52,6 +53,9 @@ import { makePassphrases } from './passphrases.ts'
 import { makeProviderKeys } from './provider-keys.ts'
 import { makeRegistrations } from './registrations.ts'
 import type { Registrations } from './registrations.ts'
+import { makeRevocationReport } from './revocation-report.ts'
+import type { RevocationReport } from './revocation-report.ts'
+import { makeRevocations } from './revocations.ts'
 import { makeRewrapping } from './rewrapping.ts'
 import { makeRotationProgress } from './rotation-progress.ts'
 import type { RotationProgress } from './rotation-progress.ts'
@@ -77,6 +81,7 @@ export interface Kms {
   readonly acknowledging: Acknowledging
   readonly rotationProgress: RotationProgress
   readonly metrics: Pick<Metrics, 'text'>
+  readonly revocations: Pick<RevocationReport, 'list'>
   /** Serves a call of the API and keeps a record of it. */
   watch<Answer extends Pick<Reply<unknown>, 'body' | 'status' | 'headers'>>(
     call: AuditedCall & { statusOf(error: unknown): number },
@@ -125,11 +130,15 @@ export function makeKms(parts: {
   const fencing = makeFencing({ ...parts, clock: parts.realClock })
   const book = makeLeaseBook()
   const unwrapTimes = makeUnwrapTimes({ ...parts, clock: parts.realClock })
-  const leases = makeLeases({ ...parts, reads, standings, fencing, book, unwrapTimes, revocation })
+  const revocations = makeRevocations({ ...parts, clock: parts.realClock })
+  const lostRights = makeLostRights({ ...parts, revocations })
+  const measured = { revocation, revocations, lostRights }
+  const leases = makeLeases({ ...parts, reads, standings, fencing, book, unwrapTimes, ...measured })
   const notices = makeNotices(parts)
   const scrubbing = makeScrubbing(database)
   const purgeKey = makeKeyPurge(parts)
-  const within = { ...parts, access, leases, notices, scrubbing, purgeKey }
+  const revocationReport = makeRevocationReport({ reads, iam, revocations })
+  const within = { ...parts, access, leases, notices, scrubbing, purgeKey, revocations }
   const lifecycle = { ...makeKeyLifecycle(within), ...makeKeyDeletion(within), ...makeKeyRotation(within) }
   const { leaseDataKey, renewLeases, releaseLeases } = leases
   const port: KmsPort = {
@@ -176,7 +185,12 @@ export function makeKms(parts: {
     registering: makeRegistering(within),
     acknowledging: makeAcknowledging(within),
     rotationProgress: makeRotationProgress(within),
-    metrics,
+    metrics: {
+      async text(context, accountId) {
+        return (await metrics.text(context, accountId)) + (await revocationReport.metricsText(accountId))
+      },
+    },
+    revocations: revocationReport,
     registrations: makeRegistrations({ reads, clock, access }),
     holders: {
       registerHolder(holder) {
@@ -195,8 +209,14 @@ export function makeKms(parts: {
       await lifecycle.purgeDeleted()
       await scrubbing.complete()
       await notices.nameOverdue()
+      await revocations.sweep()
     },
     recheckLeases: leases.recheck,
-    close: () => unwrapTimes.flush(),
+    async close() {
+      fencing.close()
+      await lostRights.idle()
+      await revocations.idle()
+      await unwrapTimes.flush()
+    },
   }
 }

@@ -25,6 +25,8 @@ import { readKey } from './keys.ts'
 import type { BookedLease, LeaseBook } from './lease-book.ts'
 import type { KmsPort, Lease, LeasedDataKey, LeaseRequest, Revocation } from './port.ts'
 import { dataKeyAad, isOwn } from './resource.ts'
+import type { LostRights } from './lost-rights.ts'
+import type { Begun, Revocations } from './revocations.ts'
 import type { Standings } from './standings.ts'
 import { selectRegistration } from './tables-registration.ts'
 import type { Unwrapped } from './tables-uses.ts'
@@ -33,9 +35,9 @@ import { wrappedKeyNote } from './wrapped-key-note.ts'
 
 export interface Leases extends Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'> {
   /** The key was disabled: nothing is opened under it any more, and what is open ends unless it may run on. */
-  suspendKey(keyId: string): Promise<void>
+  suspendKey(keyId: string, begun: Begun): Promise<void>
   /** Ends every lease under the key. Resolves when the holders have answered, or have not in time. */
-  fenceKey(keyId: string): Promise<void>
+  fenceKey(keyId: string, begun: Begun): Promise<void>
   /** Ends the leases of one resource under the key, when it is no longer registered. */
   fenceResource(keyId: string, resourceCrn: string): Promise<void>
   /** Asks again about every lease and ends those that have lost their right. To be called again and again. */
@@ -53,10 +55,25 @@ export function makeLeases(parts: {
   readonly standings: Standings
   readonly fencing: Fencing
   readonly book: LeaseBook
+  readonly revocations: Revocations
+  readonly lostRights: LostRights
   readonly revocation: Revocation
   readonly unwrapTimes: UnwrapTimes
 }): Leases {
-  const { reads, clock, random, sealer, iam, standings, fencing, book, revocation, unwrapTimes } = parts
+  const {
+    reads,
+    clock,
+    random,
+    sealer,
+    iam,
+    standings,
+    fencing,
+    book,
+    revocation,
+    revocations,
+    lostRights,
+    unwrapTimes,
+  } = parts
 
   async function leaseDataKey(holderId: string, request: LeaseRequest): Promise<LeasedDataKey> {
     requireHolder(holderId)
@@ -159,7 +176,19 @@ export function makeLeases(parts: {
     return !(await iam.isDisabled(located.accountId)) && !(await iam.isDisabled(as.accountId))
   }
 
-  const end = (ids: ReadonlySet<string>): Promise<void> => fencing.fence(book.take((lease) => ids.has(lease.id)))
+  function end(ids: ReadonlySet<string>): Promise<void> {
+    const taken = book.take((lease) => ids.has(lease.id))
+    const run = fencing.fence(taken)
+    lostRights.trace(taken, run)
+    return run.answered
+  }
+
+  /** Holders that a recheck has told already, between the commit and now, count as well. */
+  function endUnder(keyId: string, begun: Begun, isMeant: (lease: BookedLease) => boolean): Promise<void> {
+    const { answered } = fencing.fence(book.take((lease) => lease.name.keyId === keyId && isMeant(lease)))
+    revocations.follow(begun, keyId, fencing.fencedUnder(keyId, begun.sinceMs))
+    return answered
+  }
 
   function requireHolder(holderId: string): void {
     // A holder that cannot be told to stop is lent nothing.
@@ -173,11 +202,10 @@ export function makeLeases(parts: {
     renewLeases,
     releaseLeases,
     recheck,
-    suspendKey: (keyId) =>
-      fencing.fence(book.take((lease) => lease.name.keyId === keyId && (revocation === 'at-once' || !lease.given))),
-    fenceKey: (keyId) => fencing.fence(book.take((lease) => lease.name.keyId === keyId)),
+    suspendKey: (keyId, begun) => endUnder(keyId, begun, (lease) => revocation === 'at-once' || !lease.given),
+    fenceKey: (keyId, begun) => endUnder(keyId, begun, () => true),
     fenceResource: (keyId, resourceCrn) =>
-      fencing.fence(book.take((lease) => lease.name.keyId === keyId && lease.resourceCrn === resourceCrn)),
+      fencing.fence(book.take((lease) => lease.name.keyId === keyId && lease.resourceCrn === resourceCrn)).answered,
     forget: (holderId) => void book.take((lease) => lease.holderId === holderId),
   }
 }

@@ -191,12 +191,17 @@ const kmipRoutes = {
   deleteKmipObject: noKmip,
 } satisfies Partial<AllRoutes>
 
-export const ownRoutes = ({ rotationProgress, metrics }: Kms): Routes<typeof ownContract, Context, Anyone> => ({
+export const ownRoutes = ({
+  rotationProgress,
+  metrics,
+  revocations,
+}: Kms): Routes<typeof ownContract, Context, Anyone> => ({
   getKeyRotation: async (context, input) => rotationView(await rotationProgress.report(...askedByName(context, input))),
   getMetrics: async (context, { query }) =>
     reply(await metrics.text(context, query.account_id), {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     }),
+  listRevocations: (context, { query }) => revocations.list(context, query),
 })
 
 export const kmsOperatorRoutes = ({ instancePolicies }: Kms): Routes<typeof kmsOperatorContract, Anyone, Anyone> => ({

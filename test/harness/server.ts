@@ -30,6 +30,7 @@ export interface BootstrapFile {
 
 export interface Server {
   readonly folder: string
+  readonly processId: number
   readonly bootstrap: BootstrapFile
   readonly baseUrl: string
   readonly a: Api
@@ -111,8 +112,10 @@ export async function startServer(
 
   const bootstrap: BootstrapFile = JSON.parse(readFileSync(join(folder, 'bootstrap.json'), 'utf8'))
   const [accountA, accountB] = bootstrap.accounts
+  assert.ok(child.pid)
   return {
     folder,
+    processId: child.pid,
     bootstrap,
     baseUrl: bootstrap.endpoints.iam,
     a: api(bootstrap.endpoints.iam, accountA),
