@@ -16,5 +16,7 @@ enableCompileCache(new URL('../node_modules/.cache/compile', import.meta.url).pa
 const [first = ''] = process.argv.slice(2)
 const isClientOption = /^(--(target|json|quiet|version)(=|$)|-[qV])/.test(first)
 const isServer =
-  first === '' || (first.startsWith('-') && !isClientOption) || ['backup', 'restore', 'master-key'].includes(first)
+  first === '' ||
+  (first.startsWith('-') && !isClientOption) ||
+  ['backup', 'restore', 'database', 'master-key'].includes(first)
 await import(isServer ? '../src/main.ts' : '../src/cli/main.ts')

@@ -1,17 +1,21 @@
 // The commands that work on the data folder itself, and so need its files and its master key rather than a token:
-// backup, restore, and the replacement of the master key. Everything else is a client of the API.
+// backup, restore, moving it to another engine, and the replacement of the master key. Everything else is a client of the API.
 
 import { existsSync } from 'node:fs'
 import { systemClock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
+import { makeUuid } from '#base/id.ts'
 import { makeLog } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
 import { backUp } from '#maintenance/backup.ts'
 import type { BackupManifest } from '#maintenance/manifest.ts'
+import { moveDatabase } from '#maintenance/move.ts'
 import { restore, verifyBackup } from '#maintenance/restore.ts'
 import { rotateMasterKey } from '#maintenance/rotation.ts'
 import { providerOf } from '#master-key/sources.ts'
 import { databasePathIn } from '#store/data-folder.ts'
+import { openPostgres } from '#store/postgres.ts'
+import { isBootstrapped } from './bootstrap.ts'
 import type { Config } from './config.ts'
 import { sealedTables } from './sealed-tables.ts'
 
@@ -19,6 +23,7 @@ export const commandsHelp = `commands
   backup --to FILE                        the control plane's state, encrypted under the master key; the server may run
   restore --from FILE --verify            whether FILE can be restored with this master key
   restore --from FILE --data FOLDER       into a folder without a database
+  database move --data FOLDER             the state of a stopped server into --database postgres://...
   master-key rotate                       a new master key, and everything sealed under it; the server may run
   login, keys, volumes, connect ...       a client of the API, with an account's API key; keyward help lists them`
 
@@ -34,6 +39,7 @@ export interface Command {
 const commands: Readonly<Record<string, { readonly run: Command['run']; readonly options: readonly string[] }>> = {
   backup: { run: runBackup, options: ['to'] },
   restore: { run: runRestore, options: ['from', 'verify'] },
+  'database move': { run: runMove, options: [] },
   'master-key rotate': { run: runRotation, options: [] },
 }
 
@@ -94,6 +100,13 @@ async function runRestore(settings: Settings, say: (sentence: string) => void): 
   say(`${dataFolder} holds ${contents(manifest)}`)
 }
 
+async function runMove({ dataFolder, databaseUrl: url }: Settings, say: (sentence: string) => void): Promise<void> {
+  if (url === null) throw new Fault('invalid', 'database move needs --database postgres://...')
+  const openTarget = () => openPostgres({ url, writerId: makeUuid(systemRandom), onReplaced: () => {} })
+  const { rows, keptPath } = await moveDatabase({ dataFolder, openTarget, isInUse: isBootstrapped })
+  say(`${sum(rows)} rows were moved. Start with --database from now on; ${keptPath} is kept until you delete it`)
+}
+
 async function runRotation(settings: Settings, say: (sentence: string) => void): Promise<void> {
   const { dataFolder, databaseUrl, oldMasterKey } = settings
   if (databaseUrl === null && !existsSync(databasePathIn(dataFolder)))
@@ -115,6 +128,8 @@ async function runRotation(settings: Settings, say: (sentence: string) => void):
 const present = ({ masterKey, dataFolder }: Settings) => providerOf(masterKey, dataFolder, systemRandom)
 
 const contents = ({ createdAt, program, rows, databaseBytes }: BackupManifest): string => {
-  const count = Object.values(rows).reduce((sum, each) => sum + each, 0)
-  return `the state of ${createdAt} (${program}, ${count} rows, ${databaseBytes} bytes)`
+  return `the state of ${createdAt} (${program}, ${sum(rows)} rows, ${databaseBytes} bytes)`
 }
+
+const sum = (rows: Readonly<Record<string, number>>): number =>
+  Object.values(rows).reduce((total, each) => total + each, 0)

@@ -11,12 +11,12 @@ import { setTimeout } from 'node:timers/promises'
 import { Client } from 'pg'
 import { until } from './harness/api.ts'
 import type { Json } from './harness/api.ts'
-import { startNbdsh, tryNbdsh } from './harness/nbd.ts'
+import { nbdsh, startNbdsh, tryNbdsh } from './harness/nbd.ts'
 import { startPostgres } from './harness/postgres.ts'
 import type { Postgres } from './harness/postgres.ts'
 import { projectFolder, runToEnd, startServer, tempFolder } from './harness/server.ts'
 import type { Server } from './harness/server.ts'
-import { attach, authorization, keyEnvelope, makeRootKey, makeVolume, volumeIs } from './harness/story.ts'
+import { attach, authorization, connect, keyEnvelope, makeRootKey, makeVolume, volumeIs } from './harness/story.ts'
 
 let postgres: Postgres
 before(async () => {
@@ -204,6 +204,44 @@ test('a database has one server: a second is refused, and what was replaced writ
   const names: string[] = (await next.a.kms(200, 'GET', '/keys')).resources?.map((key: Json) => key.name) ?? []
   assert.deepEqual(names, [])
   await next.stop()
+})
+
+test('an embedded database moves into PostgreSQL whole, once, and the server goes on with it', async (t) => {
+  const folder = tempFolder(t)
+  const url = await postgres.createDatabase()
+  const before = await startServer(t, folder)
+  const key = await makeRootKey(before.a, 'ключ \u{e000} key')
+  await before.a.expect(201, 'POST', '/v1/policies', { body: authorization(before.a, before.b, key.id) })
+  const volume = await makeVolume(before.b, key.crn)
+  const { instanceId, attachmentId, connection } = await attach(before.b, volume.id)
+  nbdsh(connection.unix_uri, 'h.pwrite(b"m" * 4096, 0); h.flush()')
+  assert.equal(await before.stop(), 0)
+
+  const move = () => runToEnd(['database', 'move', '--data', folder, '--database', url])
+  const moved = await move()
+  assert.equal(moved.code, 0, moved.stderr)
+  assert.match(moved.stdout, /^\d+ rows were moved/)
+  assert.match((await move()).stderr, /there is no database in/)
+  const lost = await runToEnd(['--data', folder, '--port', '0', '--nbd-port', '0'])
+  assert.match(lost.stderr, /their database is missing or empty/)
+
+  const server = await start(t, url, folder)
+  const { a, b } = server
+  const again = await connect(b, instanceId, attachmentId)
+  assert.equal(nbdsh(again.unix_uri, 'print(h.pread(4096, 0) == b"m" * 4096)'), 'True')
+  assert.equal((await a.kms(200, 'GET', `/keys/${key.id}/metadata`)).resources[0].name, 'ключ \u{e000} key')
+  // Numbers and counts go on where they were.
+  const other = await makeVolume(b, key.crn)
+  assert.equal((await b.vpc(200, 'GET', '/volumes')).total_count, 2)
+  await a.kms(204, 'POST', `/keys/${key.id}/actions/disable`)
+  for (const { id } of [volume, other]) await volumeIs(b, id, 'unusable')
+  await server.stop()
+
+  const second = tempFolder(t)
+  await (await startServer(t, second)).stop()
+  const refused = await runToEnd(['database', 'move', '--data', second, '--database', url])
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, /holds what a server keeps/)
 })
 
 test('what does not belong together, or would lose what it acknowledges, is refused in a sentence', async (t) => {

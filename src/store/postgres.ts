@@ -90,7 +90,8 @@ export async function openPostgres({ url, writerId, onReplaced }: PostgresParts)
   }
 }
 
-const writerName = 'writer'
+/** Of the row that names who may write. */
+export const writerName = 'writer'
 
 async function takeOver(writer: Kysely<Schema>, writerId: string): Promise<void> {
   const value = new TextEncoder().encode(writerId)
