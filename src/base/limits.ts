@@ -320,7 +320,11 @@ export const nbdStallMs = 30 * second
 export const nbdStallBytesMin = 64 * KiB
 /** Connections per export: multi-conn clients use 4 to 16. Fewer when a process comes near `nbdConnectionsMax`. */
 export const nbdConnectionsPerExportMax = 64
-/** Threads that serve connections in one disk process, some 25 MiB each; further connections share its event loop. */
+/**
+ * Threads that serve connections, some 25 MiB each: so many for each core, over all disk processes, and not more in one of
+ * them. More would wait for cores, not for clients; further connections share their process's event loop.
+ */
+export const laneThreadsPerCore = 6
 export const laneThreadsMax = 16
 /** LUKS2 sector size: fewer calls into the cipher than 512, and what disks write at once. */
 export const sectorBytes = 4096

@@ -24,7 +24,7 @@ import { Turns } from './turns.ts'
 import { Volumes } from './volumes.ts'
 
 export interface DiskParts {
-  readonly settings: ProcessSettings
+  readonly settings: Omit<ProcessSettings, 'laneThreadsMax'>
   readonly kms: LeaseKms
   readonly privateKey: KeyObject
   readonly clock: Clock

@@ -1,5 +1,5 @@
-// A volume against an array of bytes: random requests over several connections of every dialect, reconnection, growth, and
-// kill -9 of the disk process in the middle of it all. What a seed does is repeatable, when its requests meet is not.
+// A volume against an array of bytes: random requests over several connections of every dialect, reconnection, growth,
+// re-encryption, and kill -9 of the disk process in the middle of it all. What a seed does is repeatable, when its requests meet is not.
 //
 // KEYWARD_TEST_MODELS sets the number of seeds, KEYWARD_TEST_SEED runs one again.
 
@@ -7,19 +7,22 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Fault } from '#base/fault.ts'
 import { command, commandFlag } from './nbd-wire.ts'
 import type { VolumeSpec } from './port.ts'
 import { dialects, NbdPeer } from './testing/nbd-peer.ts'
 import type { Ask } from './testing/nbd-peer.ts'
 import { chanceOf, seedsOf } from './testing/seeded.ts'
 import type { Chance } from './testing/seeded.ts'
-import { connectTo, diskProcesses, makeVolume, nextRestart, pool, startPool } from './testing/server-fixture.ts'
-import { stopPool } from './testing/server-fixture.ts'
+import { connectTo, diskProcesses, kms, makeVolume, nextRestart, pool } from './testing/server-fixture.ts'
+import { startPool, stopPool } from './testing/server-fixture.ts'
 
 const seeds = seedsOf('KEYWARD_TEST_MODELS', 16)
 const sectorBytes = 4096
 const capacityBytes = 6 * 1024 * 1024
 const lengths = [1, 511, 4096, 5000, 8192, 65_536, 70_001, 262_144, 300_001]
+/** Of several of the chunks in which volumes are re-encrypted. */
+const largeBytes = 18 * 1024 * 1024
 /** Longer than what a lane holds at once. */
 const longBytes = 5_000_001
 
@@ -35,6 +38,8 @@ class Story {
   #peers: NbdPeer[] = []
   /** A process that dies again and again is started later and later: one crash in some stories. */
   #mayCrash: boolean
+  /** Of some stories: it goes on through whatever else happens. */
+  #reencryption: Promise<void> | null = null
 
   constructor(seed: number, volume: VolumeSpec) {
     this.#chance = chanceOf(seed)
@@ -48,10 +53,13 @@ class Story {
     for (let left = 12; left > 0; left -= 1) {
       const event = this.#chance.below(12)
       if (event === 0) await this.#reconnect()
-      else if (event === 1) await this.#grow()
+      else if (event === 1 && !this.#reencryption) await this.#grow()
+      else if (event === 1 || (event === 2 && this.#isLarge)) this.#reencrypt()
       else if (event < 5 && this.#mayCrash) await this.#crash()
       else await this.#work()
     }
+    await this.#compare()
+    await this.#endReencryption()
     await this.#compare()
     for (const peer of this.#peers) peer.leave()
     await pool.port.removeExport(this.#volume.volumeId, this.#volume.volumeId)
@@ -85,6 +93,33 @@ class Story {
     await pool.port.addExport({ attachmentId: volumeId, volume: this.#volume })
     await this.#connect()
     this.#model = Buffer.concat([this.#model, Buffer.alloc(this.#volume.capacityBytes - this.#model.length)])
+  }
+
+  get #isLarge(): boolean {
+    return this.#model.length >= largeBytes
+  }
+
+  /** A chunk in a quarter of a second, so that it meets some of the rest. */
+  #reencrypt(): void {
+    if (this.#reencryption) return
+    const { keyCrn, volumeCrn } = this.#volume
+    const newer = this.#volume.newer ?? { keyCrn, wrappedDataKey: kms.wrapNewKey(volumeCrn) }
+    const volume = { ...this.#volume, newer }
+    this.#volume = volume
+    this.#reencryption = pool.port
+      .addExport({ attachmentId: volume.volumeId, volume })
+      .then(() => pool.port.reencryptVolume(volume, 16 * 1024 * 1024))
+      // What a crash ends begins again.
+      .catch((error: unknown) => assert.ok(error instanceof Fault, String(error)))
+  }
+
+  async #endReencryption(): Promise<void> {
+    if (!this.#reencryption) return
+    await this.#reencryption
+    await pool.port.reencryptVolume(this.#volume, null)
+    const { newer, ...volume } = this.#volume
+    this.#volume = { ...volume, ...newer }
+    await pool.port.addExport({ attachmentId: volume.volumeId, volume: this.#volume })
   }
 
   /** Steps on ranges that do not share a sector, so that their order does not matter. */
@@ -167,6 +202,10 @@ class Story {
     await cut
     await restarted
     await pool.port.addExport({ attachmentId: this.#volume.volumeId, volume: this.#volume })
+    const wasMoving = this.#reencryption !== null
+    await this.#reencryption
+    this.#reencryption = null
+    if (wasMoving) this.#reencrypt()
     await this.#connect()
     for (const step of steps) if (answered.has(step)) apply(step, this.#model)
     const maybe = Buffer.from(this.#model)
@@ -212,7 +251,7 @@ function apply({ type, offset, byteCount, data }: Step, bytes: Buffer): void {
 test(`a volume is an array of bytes in ${seeds.length} stories from seed ${seeds[0]} on`, async () => {
   for (const seed of seeds) {
     try {
-      await new Story(seed, await makeVolume(capacityBytes)).run()
+      await new Story(seed, await makeVolume(seed % 3 === 1 ? largeBytes : capacityBytes)).run()
     } catch (cause) {
       throw new Error(`KEYWARD_TEST_SEED=${seed} node --test src/disk/model.test.ts`, { cause })
     }

@@ -3,17 +3,20 @@
 // should be so.
 
 import { createHash } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { assert } from '#base/assert.ts'
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import { makeUuid } from '#base/id.ts'
+import { laneThreadsMax, laneThreadsPerCore } from '#base/limits.ts'
 import type { Log, LogLevel } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
 import type { LeaseHolder } from '#kms/port.ts'
 import type { PoolPort } from './deadline.ts'
 import { imageIds, socketPath, sweepLeftovers } from './folders.ts'
 import { faultOf } from './copy-runs.ts'
+import { lanesMax } from './lane-port.ts'
 import type { LeaseKms } from './leases.ts'
 import type { DiskPort, ImagesPort } from './port.ts'
 import { removeExported, stage, unstage, withExported } from './staging.ts'
@@ -184,6 +187,7 @@ class Slot {
         tcpPort: this.#tcpPort,
         accessSecret,
         logLevel: levelOf(log),
+        laneThreadsMax: lanesOfEach(this.#options.processCount),
       },
       kms,
       clock,
@@ -242,6 +246,10 @@ class Slot {
     if (!this.#isClosed) this.#options.onRestart()
   }
 }
+
+/** At least one that may receive while another sends. */
+export const lanesOfEach = (processCount: number, coreCount = availableParallelism()): number =>
+  Math.min(laneThreadsMax, Math.max(lanesMax, Math.floor((laneThreadsPerCore * coreCount) / processCount)))
 
 /** Levels of the log beyond the six and 'silent' do not exist here. */
 function levelOf(log: Log): LogLevel {

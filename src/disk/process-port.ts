@@ -13,6 +13,7 @@ export interface ProcessSettings {
   readonly tcpPort: number
   readonly accessSecret: Uint8Array
   readonly logLevel: LogLevel
+  readonly laneThreadsMax: number
 }
 
 export interface Hello {

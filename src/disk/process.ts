@@ -5,7 +5,6 @@ import { generateKeyPairSync } from 'node:crypto'
 import { BrokenAssertion } from '#base/assert.ts'
 import { connectPorts } from '#base/channel.ts'
 import { systemClock } from '#base/clock.ts'
-import { laneThreadsMax } from '#base/limits.ts'
 import { makeLog } from '#base/log.ts'
 import type { Log } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
@@ -41,7 +40,7 @@ function run(settings: ProcessSettings): void {
     clock: systemClock,
     random: systemRandom,
     log,
-    laneThreadsMax,
+    laneThreadsMax: settings.laneThreadsMax,
     onBroken,
   }).then(starting.resolve, starting.reject)
   // The parent has gone: it can no longer tell us to stop, so we stop now.
