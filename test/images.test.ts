@@ -298,6 +298,7 @@ test('what cannot become an image is refused by its field, or fails with its rea
   await putFile(storage, 'disk.raw', rawDisk())
   const { id: policyId } = await a.expect(201, 'POST', '/v1/policies', { body: imageAuthorization(a, b) })
 
+  const encrypted = { encryption_key: { crn: (await makeRootKey(a)).crn }, encrypted_data_key: 'AAAA' }
   const refusals: readonly (readonly [string, number, Json, string, string?])[] = [
     ['no source', 400, { operating_system: { name: 'debian-12-amd64' } }, 'file'],
     ['two sources', 400, { ...imageBody('disk.raw'), source_volume: { id: 'r006-x' } }, 'file', 'validation_only_one'],
@@ -331,7 +332,9 @@ test('what cannot become an image is refused by its field, or fails with its rea
     ['a key that is none', 400, imageBody('disk.raw', { encryption_key: { crn: 'x' } }), 'encryption_key.crn'],
     ['a volume that is none', 400, { source_volume: { id: 'r006-none' } }, 'source_volume'],
     ['a group that is none', 400, imageBody('disk.raw', { resource_group: { id: 'none' } }), 'resource_group.id'],
-    ['a file that is encrypted', 501, imageBody('disk.raw', { encrypted_data_key: 'AAAA' }), 'encrypted_data_key'],
+    ['a data key without its key', 400, imageBody('disk.raw', { encrypted_data_key: 'AAAA' }), 'encryption_key'],
+    ['a data key of a raw file', 400, imageBody('disk.raw', encrypted), 'encrypted_data_key'],
+    ['a data key that is none', 400, imageBody('disk.raw', { ...encrypted, encrypted_data_key: '?' }), 'encrypted_data_key'],
     ['an unknown field', 400, imageBody('disk.raw', { url: 'file:///etc/passwd' }), 'url'],
   ]
   for (const [name, status, body, field, code] of refusals) {

@@ -5,8 +5,9 @@ import { sectorBytes } from '#base/limits.ts'
 import { luks2DataOffsetBytes, openLuks2 } from '#crypto/luks2.ts'
 import type { SecretBytes } from '#crypto/secret-bytes.ts'
 import type { CopyRun } from './copy-run.ts'
-import type { DataKeyRequest, LeaseBook } from './leases.ts'
+import { dataKeyInvalid } from './import-faults.ts'
 import { requestFor } from './leases.ts'
+import type { DataKeyRequest, LeaseBook } from './leases.ts'
 import type { VolumeSpec } from './port.ts'
 
 /** Leases the data key of the image. `work` uses what it is given before it first waits, or asks the run before it does. */
@@ -17,7 +18,24 @@ export const withDataKey = (
   work: (key: SecretBytes) => Promise<void>,
 ): Promise<void> => withLease(leases, requestFor(spec), run, work)
 
-export async function withLease(
+/** The same of what opens a file that the image is made of or becomes; `work` gets none where there is none. */
+export async function withPassphrase(
+  leases: LeaseBook,
+  image: VolumeSpec,
+  wrapped: Uint8Array | null,
+  run: CopyRun,
+  work: (passphrase: SecretBytes | null) => Promise<void>,
+): Promise<void> {
+  if (!wrapped) return await work(null)
+  try {
+    await withLease(leases, { ...requestFor(image), wrapped, isPassphrase: true }, run, work)
+  } catch (error) {
+    const isOfKms = error instanceof Fault && error.reason === 'UNPROCESSABLE_CIPHERTEXT_ERR'
+    throw isOfKms ? dataKeyInvalid('the image’s root key does not unwrap it', error) : error
+  }
+}
+
+async function withLease(
   leases: LeaseBook,
   request: DataKeyRequest,
   run: CopyRun,

@@ -11,7 +11,7 @@ import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { volumeKeyBytes } from '#crypto/xts-engine.ts'
 import { copyPieceBytes, copyStored, storedBytesOf, storedPieces, writerOf } from './copy-stored.ts'
 import type { SectorChange } from './copy-stored.ts'
-import { volumeKeyIn, withDataKey } from './copy-keys.ts'
+import { volumeKeyIn, withDataKey, withPassphrase } from './copy-keys.ts'
 import type { CopyRun } from './copy-run.ts'
 import type { CopyRuns } from './copy-runs.ts'
 import { imagePath, stagedPath } from './folders.ts'
@@ -84,11 +84,13 @@ export class ImageCopies {
         using volumeKey = SecretBytes.random(random, volumeKeyBytes)
         run.endWith(volumeKey)
         const header = this.#header(image, dataKey, volumeKey)
-        await makeImage(dataFolder, image.volumeId, async (path) => {
-          const source = stagedPath(dataFolder, image.volumeId)
-          const capacityBytes = await encryptFile({ source, path, volumeKey }, wanted, run)
-          await this.#finish(path, header, { ...image, capacityBytes }, run)
-        })
+        await withPassphrase(leases, image, wanted.wrappedPassphrase, run, (passphrase) =>
+          makeImage(dataFolder, image.volumeId, async (path) => {
+            const source = stagedPath(dataFolder, image.volumeId)
+            const capacityBytes = await encryptFile({ source, path, volumeKey, passphrase }, wanted, run)
+            await this.#finish(path, header, { ...image, capacityBytes }, run)
+          }),
+        )
       }),
     )
   }

@@ -35,7 +35,7 @@ async function makeImage(bytes: Buffer): Promise<VolumeSpec> {
   const path = join(folder, `${image.volumeId}.raw`)
   await writeFile(path, bytes)
   const sizes = { min: MiB, max: 1024 * MiB, step: MiB }
-  const wanted = { format: 'raw', capacityBytes: sizes, fileBytesMax: 1024 * MiB } as const
+  const wanted = { format: 'raw', capacityBytes: sizes, wrappedPassphrase: null, fileBytesMax: 1024 * MiB } as const
   await pool.port.importImage(image, wanted, async () => createReadStream(path))
   return image
 }

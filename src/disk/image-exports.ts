@@ -6,14 +6,13 @@ import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import type { Random } from '#base/random.ts'
 import type { SecretBytes } from '#crypto/secret-bytes.ts'
-import { volumeKeyIn, withDataKey, withLease } from './copy-keys.ts'
+import { volumeKeyIn, withDataKey, withPassphrase } from './copy-keys.ts'
 import type { CopyRun } from './copy-run.ts'
 import type { CopyRuns } from './copy-runs.ts'
 import { exportFolder, exportPath, folderMode } from './folders.ts'
 import { exportImage } from './image-export.ts'
 import { openImageSource } from './image-source.ts'
 import { readImageHeader } from './image.ts'
-import { requestFor } from './leases.ts'
 import type { LeaseBook } from './leases.ts'
 import type { ExportWanted, VolumeSpec } from './port.ts'
 import type { Volumes } from './volumes.ts'
@@ -60,9 +59,7 @@ export function makeImageExports(parts: ImageExportsParts) {
     await withDataKey(leases, image, run, async (dataKey) => {
       using volumeKey = volumeKeyIn(header, dataKey)
       run.endWith(volumeKey)
-      if (!wrappedPassphrase) return await work({ volumeKey, passphrase: null }, run)
-      const request = { ...requestFor(image), wrapped: wrappedPassphrase, isPassphrase: true }
-      await withLease(leases, request, run, (passphrase) => work({ volumeKey, passphrase }, run))
+      await withPassphrase(leases, image, wrappedPassphrase, run, (passphrase) => work({ volumeKey, passphrase }, run))
     })
   }
 

@@ -21,11 +21,15 @@ export interface Encryption {
   readonly path: string
   /** Stays the caller's. */
   readonly volumeKey: SecretBytes
+  /** Of the file, where it has one. Stays the caller's. */
+  readonly passphrase: SecretBytes | null
 }
 
 /** Writes the data area; gives the capacity that the image is to have. */
 export function encryptFile(of: Encryption, wanted: ImportSpec, run: CopyRun): Promise<number> {
-  return withImportSource(of.source, wanted.format, async (source) => {
+  const key = of.passphrase && { passphrase: of.passphrase, check: () => run.check() }
+  return withImportSource({ path: of.source, format: wanted.format, key }, async (source) => {
+    run.endWith(source)
     const { virtualBytes, pieceBytes } = source
     const capacityBytes = capacityFor(virtualBytes, wanted.capacityBytes)
     run.expect(virtualBytes)

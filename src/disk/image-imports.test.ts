@@ -19,8 +19,9 @@ after(stopPool)
 
 const as = { kind: 'service', serviceName: 'server-protect', accountId: 'b'.repeat(32) } as const
 const fresh = (): VolumeSpec => specLike({ as, capacityBytes: 0, keyCrn: 'crn:root-key' } as VolumeSpec, 'image')
-const wanted = (format: ImageFormat): ImportSpec => ({
+const wanted = (format: ImageFormat, wrappedPassphrase: Uint8Array | null = null): ImportSpec => ({
   format,
+  wrappedPassphrase,
   capacityBytes: { min: 4 * MiB, max: 64 * MiB, step: MiB },
   fileBytesMax: 80 * MiB,
 })
@@ -137,7 +138,6 @@ const patches: readonly (readonly [string, (file: Buffer) => Buffer])[] = [
   ['has its data in another file', (file) => put64(file, 72, 4n)],
   ['is marked as corrupt', (file) => put64(file, 72, 2n)],
   ['has unknown features', (file) => put64(file, 72, 1n << 40n)],
-  ['is encrypted', (file) => put32(file, 32, 2)],
   ['has clusters of no size', (file) => put32(file, 20, 60)],
   ['has a table that is too long', (file) => put32(file, 36, 0xffff_ffff)],
   ['has a table that is too short', (file) => put32(file, 36, 0)],
@@ -177,6 +177,80 @@ test(
     assert.deepEqual(await staged(), [])
   },
 )
+
+const passphrase = 'a passphrase of many words'
+
+/** Encrypted by qemu-img; with its own two seconds of stretching, or with as little as it takes. */
+async function encrypted(path: string, ...options: readonly string[]): Promise<string> {
+  const file = `${path}-${randomBytes(4).toString('hex')}.qcow2`
+  const luks = 'encrypt.format=luks,encrypt.key-secret=key'
+  const secret = ['--object', `secret,id=key,data=${passphrase}`]
+  const all = [luks, ...options].join(',')
+  await succeed('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', ...secret, '-o', all, path, file)
+  return file
+}
+
+const quick = 'encrypt.iter-time=10'
+const importEncrypted = (image: VolumeSpec, path: string, wrapped: Uint8Array | null, format: ImageFormat = 'qcow2') =>
+  pool.port.importImage(image, wanted(format, wrapped), async () => createReadStream(path))
+
+for (const [name, options] of [
+  ['with its own two seconds', []],
+  ['in small clusters', [quick, 'cluster_size=512']],
+  ['in large clusters', [quick, 'cluster_size=2M']],
+  ['of version 2', [quick, 'compat=0.10']],
+  ['with another hash', [quick, 'encrypt.hash-alg=sha512']],
+] as const) {
+  test(`qcow2 that is encrypted ${name} becomes an image under its own key`, needs('qemu-img', 'nbdcopy'), async () => {
+    const { path, bytes } = await rawDisk()
+    const image = fresh()
+    await importEncrypted(image, await encrypted(path, ...options), kms.wrapPassphrase(passphrase))
+    const data = await contentsOf(image)
+    assert.ok(data.subarray(0, bytes.length).equals(bytes))
+    await pool.port.removeExport(image.volumeId, image.volumeId)
+    assert.ok(await opens(image, image))
+    assert.deepEqual([kms.leaseIds(image.volumeCrn), await staged()], [[], []])
+  })
+}
+
+test('an encrypted file does not open with another key, and says which is at fault', needs('qemu-img'), async () => {
+  const { path } = await rawDisk()
+  const file = await encrypted(path, quick)
+  const plain = `${path}.qcow2`
+  await succeed('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', path, plain)
+  const image = fresh()
+  const right = kms.wrapPassphrase(passphrase)
+  const torn = (await readFile(file)).subarray(0, 300_000)
+  await writeFile(`${file}.torn`, torn)
+  const other = await encrypted(path, quick, 'encrypt.cipher-alg=aes-128')
+  const bytes = await readFile(file)
+  for (const [name, at] of [
+    ['pointer', 112],
+    ['offset', 120],
+    ['length', 128],
+  ] as const) {
+    const bad = Buffer.from(bytes)
+    bad.writeUInt32BE(0xffff_ff00, at)
+    await writeFile(`${file}.${name}`, bad)
+  }
+  for (const [path, wrapped, reason] of [
+    [file, kms.wrapPassphrase('another passphrase'), 'encrypted_data_key_invalid'],
+    [file, kms.wrapPassphrase(`${passphrase}\n`), 'encrypted_data_key_invalid'],
+    [file, image.wrappedDataKey, 'encrypted_data_key_invalid'],
+    [file, new Uint8Array(40), 'encrypted_data_key_invalid'],
+    [file, null, 'cos_image_encrypted'],
+    [plain, right, 'cos_image_not_encrypted'],
+    [`${file}.torn`, right, 'image_data_corrupted'],
+    [`${file}.pointer`, right, 'image_data_corrupted'],
+    [`${file}.offset`, right, 'image_data_corrupted'],
+    [`${file}.length`, right, 'image_data_corrupted'],
+    [other, right, 'image_data_corrupted'],
+  ] as const) {
+    await assert.rejects(importEncrypted(image, path, wrapped), refusal(reason), `${path} ${reason}`)
+    assert.ok(!existsSync(dirname(imageOf(image))))
+  }
+  assert.deepEqual([kms.leaseIds(image.volumeCrn), await staged()], [[], []])
+})
 
 test('a small file does not become a large image by naming its clusters again', needs('qemu-img'), async () => {
   const { path } = await rawDisk()

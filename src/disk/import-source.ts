@@ -3,7 +3,8 @@
 
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { corrupted } from './import-faults.ts'
+import type { SecretBytes } from '#crypto/secret-bytes.ts'
+import { corrupted, notEncrypted } from './import-faults.ts'
 import type { ImageFormat } from './port.ts'
 import { isQcow2, openQcow2 } from './qcow2.ts'
 import { linux } from './system.ts'
@@ -14,20 +15,28 @@ export interface StagedFile {
   read(offset: number, byteCount: number): Promise<Buffer>
 }
 
+/** What opens a file that has a key of its own. Stays the caller's. */
+export interface FileKey {
+  readonly passphrase: SecretBytes
+  /** Throws where the right to use it has ended. */
+  check(): void
+}
+
 export interface ImportSource {
   readonly virtualBytes: number
   /** What is read at once: whole sectors, from multiples of it. */
   readonly pieceBytes: number
   /** Fills the target, which is zeros, up to the end of the disk. False where nothing is stored: it still is. */
   read(target: Buffer, offset: number): Promise<boolean>
+  /** Wipes the key of the file, if it has one. Its end may come twice. */
+  [Symbol.dispose](): void
 }
 
 const startBytes = 4096
 const rawPieceBytes = 1024 * 1024
 
 export async function withImportSource<Result>(
-  path: string,
-  format: ImageFormat,
+  { path, format, key }: { readonly path: string; readonly format: ImageFormat; readonly key: FileKey | null },
   work: (source: ImportSource) => Promise<Result>,
 ): Promise<Result> {
   const file = await open(path, 'r')
@@ -42,15 +51,21 @@ export async function withImportSource<Result>(
         return buffer
       },
     }
-    return await work(await sourceOf(file, staged, format))
+    using source = await sourceOf(file, staged, { format, key })
+    return await work(source)
   } finally {
     await file.close()
   }
 }
 
-async function sourceOf(file: FileHandle, staged: StagedFile, format: ImageFormat): Promise<ImportSource> {
+async function sourceOf(
+  file: FileHandle,
+  staged: StagedFile,
+  { format, key }: { readonly format: ImageFormat; readonly key: FileKey | null },
+): Promise<ImportSource> {
   const start = await staged.read(0, Math.min(startBytes, staged.sizeBytes))
-  if (format === 'qcow2') return await openQcow2(staged, start)
+  if (format === 'qcow2') return await openQcow2(staged, start, key)
+  if (key) throw notEncrypted()
   if (isQcow2(start)) throw corrupted('it is qcow2, and was named as raw')
   return {
     virtualBytes: staged.sizeBytes,
@@ -61,6 +76,7 @@ async function sourceOf(file: FileHandle, staged: StagedFile, format: ImageForma
       await readFully(file, target, offset)
       return true
     },
+    [Symbol.dispose]: () => undefined,
   }
 }
 

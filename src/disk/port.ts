@@ -53,11 +53,24 @@ export interface CopyProgress {
 
 export type ImageFormat = 'raw' | 'qcow2'
 
+/** Of a file of the form qcow2; enough of it to ask `isEncryptedQcow2`. */
+export const qcow2StartBytes = 36
+
+/** Whether a file says of itself, in its first bytes, that its data have a key of their own. */
+export function isEncryptedQcow2(start: Uint8Array): boolean {
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength)
+  return start.length >= qcow2StartBytes && view.getUint32(0) === qcow2Magic && view.getUint32(32) !== 0
+}
+
+export const qcow2Magic = 0x514649fb
+
 /** A file that is to become an image. */
 export interface ImportSpec {
   readonly format: ImageFormat
   /** Of the disk in it, rounded up to whole steps. A larger one is refused, a smaller one gets room to the least. */
   readonly capacityBytes: { readonly min: number; readonly max: number; readonly step: number }
+  /** What opens the file, as the client wrapped it under the image's own root key; null for a file in the clear. */
+  readonly wrappedPassphrase: Uint8Array | null
   /** The file as it is stored may have no more. */
   readonly fileBytesMax: number
 }

@@ -5,13 +5,15 @@
 
 import { createZstdDecompress, inflateRaw } from 'node:zlib'
 import { promisify } from 'node:util'
-import { corrupted } from './import-faults.ts'
-import type { ImportSource, StagedFile } from './import-source.ts'
+import { corrupted, isEncryptedItself, notEncrypted } from './import-faults.ts'
+import type { FileKey, ImportSource, StagedFile } from './import-source.ts'
+import { qcow2Magic } from './port.ts'
+import { openQcow2Key } from './qcow2-key.ts'
 
 const inflate = promisify(inflateRaw)
 
 const headerBytes = 112
-const magic = 0x514649fb
+const versionTwoBytes = 72
 const entryBytes = 8
 /** As QEMU has it. */
 const l1BytesMax = 32 * 1024 * 1024
@@ -31,9 +33,13 @@ interface Header {
   readonly l1Offset: number
   readonly l1Entries: number
   readonly isZstd: boolean
+  /** 0 for none, 2 for LUKS. */
+  readonly encryption: number
+  /** Where its extensions begin. */
+  readonly headerBytes: number
 }
 
-export const isQcow2 = (start: Buffer): boolean => start.length >= 4 && start.readUInt32BE(0) === magic
+export const isQcow2 = (start: Buffer): boolean => start.length >= 4 && start.readUInt32BE(0) === qcow2Magic
 
 export function parseQcow2Header(start: Buffer): Header {
   if (start.length < headerBytes || !isQcow2(start)) throw corrupted('it has no header of qcow2')
@@ -42,8 +48,6 @@ export function parseQcow2Header(start: Buffer): Header {
   if (start.readBigUInt64BE(8) !== 0n) throw corrupted('it has a backing file')
   const bits = start.readUInt32BE(20)
   if (bits < clusterBits.min || bits > clusterBits.max) throw corrupted('its clusters have no size of qcow2')
-  const encryption = start.readUInt32BE(32)
-  if (encryption !== 0) throw corrupted('it is encrypted by itself')
   const compression = version === 3 ? readFeatures(start) : 0
   const clusterBytes = 2 ** bits
   const virtualBytes = number(start.readBigUInt64BE(24))
@@ -53,7 +57,9 @@ export function parseQcow2Header(start: Buffer): Header {
   if (l1Entries < Math.ceil(virtualBytes / clusterBytes / l2Entries))
     throw corrupted('its table of tables is too short')
   const l1Offset = number(start.readBigUInt64BE(40))
-  return { clusterBytes, bits, virtualBytes, l1Offset, l1Entries, isZstd: compression === 1 }
+  const encryption = start.readUInt32BE(32)
+  const length = version === 3 ? start.readUInt32BE(100) : versionTwoBytes
+  return { clusterBytes, bits, virtualBytes, l1Offset, l1Entries, isZstd: compression === 1, encryption, headerBytes: length }
 }
 
 function readFeatures(start: Buffer): number {
@@ -73,15 +79,20 @@ function number(value: bigint): number {
   return Number(value)
 }
 
-export async function openQcow2(file: StagedFile, start: Buffer): Promise<ImportSource> {
+export async function openQcow2(file: StagedFile, start: Buffer, key: FileKey | null): Promise<ImportSource> {
   const header = parseQcow2Header(start)
+  if (header.encryption !== 0 && !key) throw isEncryptedItself()
+  if (header.encryption === 0 && key) throw notEncrypted()
   const { clusterBytes, virtualBytes } = header
   const l1 = await file.read(header.l1Offset, header.l1Entries * entryBytes)
   const tables = new Tables(file, header, l1)
   const dataBudget = new Budget(file.sizeBytes)
+  const decryption = key && (await openQcow2Key(file, start, header, key))
 
   async function readCluster(entry: bigint, target: Buffer): Promise<boolean> {
     if (entry & isCompressed) {
+      // QEMU writes no such thing.
+      if (decryption) throw corrupted('it is encrypted and compressed')
       await readCompressed(file, header, entry, target)
       return true
     }
@@ -92,6 +103,7 @@ export async function openQcow2(file: StagedFile, start: Buffer): Promise<Import
     const there = Math.max(0, Math.min(target.length, file.sizeBytes - offset))
     if (there === 0) throw corrupted('a cluster lies beyond its end')
     ;(await file.read(offset, there)).copy(target)
+    decryption?.decrypt(target.subarray(0, there), offset)
     return true
   }
 
@@ -113,6 +125,7 @@ export async function openQcow2(file: StagedFile, start: Buffer): Promise<Import
       }
       return hasData
     },
+    [Symbol.dispose]: () => decryption?.[Symbol.dispose](),
   }
 }
 

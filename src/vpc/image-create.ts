@@ -91,6 +91,7 @@ function insert(
       ...draft(parts, grant, plan.wanted, name),
       operatingSystem: from.by === 'file' ? from.operatingSystem : (source?.operatingSystem ?? ''),
       fileHref: from.by === 'file' ? from.href : null,
+      filePassphrase: from.by === 'file' ? from.passphrase : null,
       sourceVolume: source && { id: source.volume.id, crn: source.volume.crn, name: source.volume.name },
       capacityGb: source?.volume.capacityGb ?? null,
       keyCrn: userKey ?? plan.providerKey,
@@ -126,8 +127,7 @@ function draft(parts: VpcParts, grant: CreateImage, wanted: NewImage, name: stri
     deprecationAt: wanted.deprecationAt,
     obsolescenceAt: wanted.obsolescenceAt,
     createdAt: now,
-    filePassphrase: null,
-    allowedUse: null,
+    allowedUse: wanted.allowedUse,
   }
 }
 

@@ -5,6 +5,7 @@ import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
 import { imageFileBytesMax, imageGb } from '#base/limits.ts'
 import { parseCosUrl } from '#cos/port.ts'
+import { isEncryptedQcow2, qcow2StartBytes } from '#disk/port.ts'
 import type { ImageFormat } from '#disk/port.ts'
 import type { Context, Grant } from '#iam/port.ts'
 import type { Tx } from '#store/database.ts'
@@ -24,7 +25,7 @@ import type { ImageFilter } from './tables-image-lists.ts'
 import type { ImagePatch } from './tables-images.ts'
 import { imageNames } from './tables-images.ts'
 import { readVolume } from './tables-volumes.ts'
-import type { Volume } from './volume.ts'
+import type { AllowedUse, Volume } from './volume.ts'
 import { checkKeyCrn } from './volume-key.ts'
 import { parseAllowedUse } from './volume-prototype.ts'
 import { statusOf } from './volume-state.ts'
@@ -36,6 +37,7 @@ export interface NewImage {
   readonly keyCrn: string | null
   readonly deprecationAt: number | null
   readonly obsolescenceAt: number | null
+  readonly allowedUse: AllowedUse | null
   readonly from: NewFromFile | NewFromVolume
 }
 
@@ -43,6 +45,8 @@ interface NewFromFile {
   readonly by: 'file'
   readonly href: string
   readonly operatingSystem: string
+  /** What opens it, as the client wrapped it; null for a file in the clear. */
+  readonly passphrase: Uint8Array | null
 }
 
 export interface NewFromVolume {
@@ -55,7 +59,6 @@ export async function parseImagePrototype(
   context: Context,
   body: Static<typeof imagePrototype>,
 ): Promise<NewImage> {
-  refuseNotYet(body)
   if (body.file && body.source_volume)
     throw wrong('file', 'file and source_volume exclude each other', 'validation_only_one')
   const moments = parseMoments(body, parts.clock.now())
@@ -65,20 +68,11 @@ export async function parseImagePrototype(
     keyCrn: body.encryption_key ? checkKeyCrn(body.encryption_key.crn) : null,
     deprecationAt: moments.deprecationAt ?? null,
     obsolescenceAt: moments.obsolescenceAt ?? null,
+    allowedUse: parseAllowedUse(body.allowed_use),
     from: body.source_volume
       ? await fromVolume(parts, context, body)
-      : await fromFile(parts, context, { file: body.file, system: body.operating_system }),
+      : await fromFile(parts, context, body),
   }
-}
-
-function refuseNotYet(body: Pick<Static<typeof imagePrototype>, 'allowed_use' | 'encrypted_data_key'>): void {
-  const named = parseAllowedUse(body.allowed_use)
-    ? 'allowed_use'
-    : body.encrypted_data_key !== undefined && 'encrypted_data_key'
-  if (!named) return
-  throw new Fault('not_implemented', `${named} of images is not supported yet`, {
-    target: { type: 'field', name: named },
-  })
 }
 
 /** VPC docs, "Naming": `ibm-` is for the provider's. */
@@ -90,13 +84,7 @@ function checkImageName(name: string): string {
 async function fromFile(
   parts: VpcParts,
   context: Context,
-  {
-    file,
-    system,
-  }: {
-    readonly file: { readonly href: string } | undefined
-    readonly system: Parameters<typeof nameOf>[0] | undefined
-  },
+  { file, operating_system: system, ...body }: Static<typeof imagePrototype>,
 ): Promise<NewFromFile> {
   if (!file) throw wrong('file', 'file or source_volume is required', 'validation_required_field')
   if (!system) throw wrong('operating_system', 'operating_system is required', 'validation_required_field')
@@ -106,9 +94,34 @@ async function fromFile(
     throw wrong('operating_system', message, 'validation_invalid_ref')
   }
   const { href } = file
-  parseFile(href)
-  await checkFile(parts, context, href)
-  return { by: 'file', href, operatingSystem }
+  const { format } = parseFile(href)
+  const passphrase = parsePassphrase(body, format)
+  const isEncrypted = await checkFile(parts, context, href)
+  if (isEncrypted && !passphrase) {
+    const message = 'file.href names an encrypted image, which takes an encrypted_data_key'
+    throw wrong('encrypted_data_key', message, 'cos_image_encrypted')
+  }
+  if (!isEncrypted && passphrase) {
+    throw wrong('file.href', 'file.href names an image that is not encrypted', 'cos_image_not_encrypted')
+  }
+  return { by: 'file', href, operatingSystem, passphrase }
+}
+
+/** VPC docs, "Creating an encrypted custom image": a passphrase that was wrapped under the key that the image is to have. */
+function parsePassphrase(
+  { encrypted_data_key: text, encryption_key: key }: Pick<Static<typeof imagePrototype>, 'encrypted_data_key' | 'encryption_key'>,
+  format: ImageFormat,
+): Uint8Array | null {
+  if (text === undefined) return null
+  const refuse = (message: string, reason?: string): Fault => wrong('encrypted_data_key', message, reason)
+  if (!key) {
+    throw wrong('encryption_key', 'encrypted_data_key takes the encryption_key that it is under', 'validation_required_field')
+  }
+  if (format !== 'qcow2') throw refuse('encrypted images are qcow2', 'cos_encrypted_image_not_supported')
+  if (/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) && text !== '') {
+    return new Uint8Array(Buffer.from(text, 'base64'))
+  }
+  throw refuse('encrypted_data_key is not base64 of what the key manager wrapped', 'encrypted_data_key_invalid')
 }
 
 /** What `file.href` names, and in which form: as its name says, since what is in it may look like anything. */
@@ -134,16 +147,31 @@ function parseHref(href: string): ReturnType<typeof parseCosUrl> {
 }
 
 /** Whether the image service may read it and it is there, before anything is made; asked again when it is read. */
-async function checkFile(parts: VpcParts, context: Context, href: string): Promise<void> {
-  const { format: _format, ...object } = parseFile(href)
+async function checkFile(parts: VpcParts, context: Context, href: string): Promise<boolean> {
+  const { format, ...object } = parseFile(href)
   try {
     const found = await parts.cos.readObject({ ...object, as: imageServiceOf(context.caller.accountId) })
-    found.body.destroy()
-    if (found.sizeBytes <= imageFileBytesMax) return
+    const isEncrypted = format === 'qcow2' && isEncryptedQcow2(await beginningOf(found.body))
+    if (found.sizeBytes <= imageFileBytesMax) return isEncrypted
   } catch (error) {
     throw storageRefused(error, 'file.href')
   }
   throw wrong('file.href', `file.href has more than ${imageFileBytesMax} bytes`, 'cos_file_too_large')
+}
+
+async function beginningOf(body: AsyncIterable<Uint8Array> & { destroy(): void }): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const piece of body) {
+      pieces.push(piece)
+      length += piece.length
+      if (length >= qcow2StartBytes) break
+    }
+  } finally {
+    body.destroy()
+  }
+  return Buffer.concat(pieces)
 }
 
 async function fromVolume(
@@ -152,6 +180,7 @@ async function fromVolume(
   body: Static<typeof imagePrototype>,
 ): Promise<NewFromVolume> {
   if (body.operating_system) throw wrong('operating_system', 'operating_system is that of the source_volume')
+  if (body.encrypted_data_key !== undefined) throw wrong('encrypted_data_key', 'encrypted_data_key is of a file')
   const id = idOf(body.source_volume ?? {}, 'source_volume')
   return { by: 'volume', grant: await volumeGrant(parts, context, 'is.volume.volume.operate', id, 'source_volume') }
 }
@@ -222,8 +251,12 @@ export function checkOrder({
 }
 
 export function parseImagePatch(body: Static<typeof imagePatch>, now: number): ImagePatch {
-  refuseNotYet(body)
-  return { ...(body.name !== undefined && { name: checkImageName(body.name) }), ...parseMoments(body, now) }
+  const allowedUse = parseAllowedUse(body.allowed_use)
+  return {
+    ...(body.name !== undefined && { name: checkImageName(body.name) }),
+    ...(allowedUse && { allowedUse }),
+    ...parseMoments(body, now),
+  }
 }
 
 const statuses: ReadonlySet<string> = new Set<ImageStatus>([

@@ -51,6 +51,7 @@ export function imageView(base: string, image: Image, around: ImageSurroundings)
   const { capacityGb, storedBytes, fileSha256, deprecationAt, obsolescenceAt } = image
   return {
     ...imageReferenceOf(base, image),
+    ...(image.allowedUse && { allowed_use: { ...image.allowedUse } }),
     catalog_offering: { managed: false },
     created_at: rfc3339(image.createdAt),
     ...(deprecationAt !== null && { deprecation_at: rfc3339(deprecationAt) }),

@@ -14,7 +14,7 @@ import {
   text,
   when,
 } from './schemas.ts'
-import { allowedUse } from './volume-schemas.ts'
+import { allowedUse, allowedUseReply } from './volume-schemas.ts'
 
 const moments = {
   deprecation_at: Type.Optional(Type.Union([when, Type.Null()])),
@@ -57,6 +57,7 @@ const named = { crn: Type.String(), href: Type.String(), id: Type.String(), name
 
 export const imageReply = Type.Object({
   ...named,
+  allowed_use: Type.Optional(allowedUseReply),
   catalog_offering: Type.Object({ managed: Type.Boolean() }),
   created_at: when,
   deprecation_at: Type.Optional(when),

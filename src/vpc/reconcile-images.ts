@@ -112,6 +112,7 @@ function importFile(parts: VpcParts, image: Image, href: string): Promise<ImageI
   const wanted = {
     format,
     capacityBytes: { min: imageGb.min * bytesPerGb, max: imageGb.max * bytesPerGb, step: bytesPerGb },
+    wrappedPassphrase: image.filePassphrase,
     fileBytesMax: imageFileBytesMax,
   }
   return parts.disk.importImage(imageSpec(image), wanted, async () => {

@@ -61,6 +61,7 @@ export async function keepMadeImage(
       capacity_gb: made.capacityGb,
       stored_bytes: made.storedBytes,
       file_sha256: made.sha256,
+      file_passphrase: null,
     })
     .where('id', '=', id)
     .where('phase', '=', 'keyed')

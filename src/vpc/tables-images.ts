@@ -178,12 +178,13 @@ export interface ImagePatch {
   readonly name?: string
   readonly deprecationAt?: number | null
   readonly obsolescenceAt?: number | null
+  readonly allowedUse?: AllowedUse
 }
 
 /** Null when the image is on its way out. */
 export async function updateImage(tx: Tx, grant: UpdateImage, patch: ImagePatch): Promise<Image | null> {
   const { accountId, id } = target(grant)
-  const { name, deprecationAt, obsolescenceAt } = patch
+  const { name, deprecationAt, obsolescenceAt, allowedUse } = patch
   const row = await tx
     .updateTable('vpc_image')
     .set({
@@ -191,6 +192,7 @@ export async function updateImage(tx: Tx, grant: UpdateImage, patch: ImagePatch)
       ...(name !== undefined && { name }),
       ...(deprecationAt !== undefined && { deprecation_at: deprecationAt }),
       ...(obsolescenceAt !== undefined && { obsolescence_at: obsolescenceAt }),
+      ...(allowedUse !== undefined && { allowed_use: JSON.stringify(allowedUse) }),
     })
     .where('id', '=', id)
     .where('account_id', '=', accountId)

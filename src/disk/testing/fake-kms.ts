@@ -48,7 +48,10 @@ export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
     try {
       decipher.final()
     } catch (cause) {
-      throw new Fault('unprocessable', 'the wrapped data key does not open', { cause })
+      throw new Fault('unprocessable', 'the wrapped data key does not open', {
+        reason: 'UNPROCESSABLE_CIPHERTEXT_ERR',
+        cause,
+      })
     }
     return new Uint8Array(dataKey)
   }
