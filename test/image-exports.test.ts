@@ -117,6 +117,18 @@ test('images are exported to the bucket of another account, by its leave and in 
     )
   })
 
+  await t.test('as VHD, in the clear only', async () => {
+    const refused = await b.vpc(400, 'POST', `/images/${keyed.id}/export_jobs`, { ...toBucket, format: 'vhd' })
+    assert.equal(refused.errors[0].target.name, 'format')
+    const { id } = await b.vpc(201, 'POST', `/images/${plain.id}/export_jobs`, { ...toBucket, format: 'vhd' })
+    const job = await jobIs(b, plain, id, 'succeeded')
+    const path = join(folder, 'plain.vhd')
+    assert.ok((await download(storage, job, path)).includes(mark))
+    assert.match(run('qemu-img', 'info', '-f', 'vpc', path).stdout, /virtual size: 10 GiB/)
+    const again = await makeImage(b, job.storage_object.name)
+    assert.equal(again.minimum_provisioned_size, 10)
+  })
+
   await t.test('without its key an image is not exported', async () => {
     await a.kms(204, 'POST', `/keys/${key.id}/actions/disable`)
     await imageIs(b, keyed.id, 'unusable')

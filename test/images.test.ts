@@ -278,6 +278,22 @@ test('images in lists, in their lives, and to others', async (t) => {
     assert.equal(taken.errors[0].code, 'validation_unique_failed')
   })
 
+  await t.test('what an image may be used for is kept, and no profile is ruled out', async () => {
+    const path = `/images/${images[2]?.id}`
+    assert.equal((await b.vpc(200, 'GET', path)).allowed_use, undefined)
+    const use = { api_version: '2026-03-24', instance: 'gpu.count > 0', bare_metal_server: 'false' }
+    assert.deepEqual((await b.vpc(200, 'PATCH', path, { allowed_use: use })).allowed_use, use)
+    const made = await makeImage(b, 'disk.raw', { allowed_use: { instance: 'true' } })
+    assert.deepEqual(made.allowed_use, { api_version: '', instance: 'true', bare_metal_server: 'true' })
+    await b.vpc(204, 'DELETE', `/images/${made.id}`)
+    const all = await b.vpc(200, 'GET', '/instance/profiles')
+    const { profiles } = await b.vpc(200, 'GET', `${path}/instance_profiles?limit=100`)
+    assert.deepEqual(profiles.map(({ name }: Json) => name).sort(), all.profiles.map(({ name }: Json) => name).sort())
+    const [stock] = (await b.vpc(200, 'GET', '/images?visibility=public')).images
+    assert.ok((await b.vpc(200, 'GET', `/images/${stock.id}/instance_profiles`)).profiles.length > 0)
+    await a.vpc(404, 'GET', `${path}/instance_profiles`)
+  })
+
   await t.test('stock images are nobody’s to change', async () => {
     const [stock] = (await b.vpc(200, 'GET', '/images?visibility=public')).images
     for (const [method, path] of [
@@ -334,7 +350,12 @@ test('what cannot become an image is refused by its field, or fails with its rea
     ['a group that is none', 400, imageBody('disk.raw', { resource_group: { id: 'none' } }), 'resource_group.id'],
     ['a data key without its key', 400, imageBody('disk.raw', { encrypted_data_key: 'AAAA' }), 'encryption_key'],
     ['a data key of a raw file', 400, imageBody('disk.raw', encrypted), 'encrypted_data_key'],
-    ['a data key that is none', 400, imageBody('disk.raw', { ...encrypted, encrypted_data_key: '?' }), 'encrypted_data_key'],
+    [
+      'a data key that is none',
+      400,
+      imageBody('disk.raw', { ...encrypted, encrypted_data_key: '?' }),
+      'encrypted_data_key',
+    ],
     ['an unknown field', 400, imageBody('disk.raw', { url: 'file:///etc/passwd' }), 'url'],
   ]
   for (const [name, status, body, field, code] of refusals) {

@@ -16,6 +16,7 @@ import type { ImageSource } from './image-source.ts'
 import { fileMode } from './image.ts'
 import type { ExportFormat } from './port.ts'
 import { qcow2Writer } from './qcow2-writer.ts'
+import { vhdWriter } from './vhd.ts'
 
 /** A file in the making. */
 export interface DiskWriter {
@@ -35,6 +36,7 @@ export interface ImageExport {
   /** What opens the file, where it is to be encrypted. Stays the caller's. */
   readonly passphrase: SecretBytes | null
   readonly random: Random
+  readonly now: number
 }
 
 export async function exportImage(wanted: ImageExport, run: CopyRun): Promise<void> {
@@ -46,7 +48,10 @@ export async function exportImage(wanted: ImageExport, run: CopyRun): Promise<vo
   run.endWith(cipher)
   using fileKey = wanted.passphrase && SecretBytes.random(wanted.random, volumeKeyBytes)
   if (fileKey) run.endWith(fileKey)
-  using writer = qcow2Writer(file, image.sizeBytes, encryptionOf(wanted, fileKey))
+  using writer =
+    wanted.format === 'vhd'
+      ? vhdWriter(file, image.sizeBytes, makeUuid(wanted.random), wanted.now)
+      : qcow2Writer(file, image.sizeBytes, encryptionOf(wanted, fileKey))
   const { pieceBytes } = writer
   const buffer = Buffer.alloc(pieceBytes)
   let written = -1

@@ -98,6 +98,18 @@ test(
   },
 )
 
+test('an image is exported as VHD, and comes back', needs('qemu-img'), async () => {
+  const bytes = disk()
+  const image = await makeImage(bytes)
+  const path = join(folder, 'exported.vhd')
+  await pool.port.exportImage(image, exportOf({ format: 'vhd' }), async (file) => {
+    await writeFile(path, Buffer.concat(await Array.fromAsync(file)))
+  })
+  const raw = `${path}.raw`
+  await succeed('qemu-img', 'convert', '-f', 'vpc', '-O', 'raw', path, raw)
+  assert.ok((await readFile(raw)).equals(bytes))
+})
+
 test('an empty disk is exported', needs('qemu-img'), async () => {
   const image = await makeImage(Buffer.alloc(capacityBytes))
   const path = await exported(image, exportOf())

@@ -2,6 +2,7 @@
 // the file's passphrase where it has one. The file lies where the process that asked finds it (staging.ts).
 
 import { mkdir, rm } from 'node:fs/promises'
+import { assert } from '#base/assert.ts'
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import type { Random } from '#base/random.ts'
@@ -32,6 +33,7 @@ export function makeImageExports(parts: ImageExportsParts) {
 
   async function exportStaged(image: VolumeSpec, wanted: ExportWanted): Promise<void> {
     const { exportId, format } = wanted
+    assert(format !== 'vhd' || wanted.wrappedPassphrase === null, 'a VHD has no key of its own')
     if (runs.isRunning(exportId)) throw new Fault('conflict', `image export ${exportId} is being made already`)
     await runs.track(runs.run(exportId, (run) => withKeys(image, wanted, run, write)))
 
@@ -42,7 +44,7 @@ export function makeImageExports(parts: ImageExportsParts) {
         await mkdir(exportFolder(dataFolder), { recursive: true, mode: folderMode })
         const path = exportPath(dataFolder, exportId)
         await rm(path, { force: true })
-        await exportImage({ image: source, path, format, random, ...keys }, run)
+        await exportImage({ image: source, path, format, random, now: clock.now(), ...keys }, run)
       } finally {
         await source.close()
       }

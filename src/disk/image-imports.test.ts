@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Fault } from '#base/fault.ts'
 import { luks2DataOffsetBytes } from '#crypto/luks2.ts'
-import { needs, succeed } from './testing/outside-tools.ts'
+import { needs, run, succeed } from './testing/outside-tools.ts'
 import type { ImageFormat, ImportSpec, VolumeSpec } from './port.ts'
 import { folder, imageOf, kms, MiB, pool, startPool, stopPool } from './testing/server-fixture.ts'
 import { attach, opens, specLike } from './testing/snapshot-fixture.ts'
@@ -87,6 +87,56 @@ for (const [name, options] of forms) {
     assert.deepEqual(kms.leaseIds(image.volumeCrn), [])
   })
 }
+
+for (const subformat of ['dynamic', 'fixed']) {
+  test(`a ${subformat} VHD becomes an image`, needs('qemu-img', 'nbdcopy'), async () => {
+    const { path, bytes } = await rawDisk()
+    const file = `${path}.vhd`
+    const exactly = `subformat=${subformat},force_size=on`
+    await succeed('qemu-img', 'convert', '-f', 'raw', '-O', 'vpc', '-o', exactly, path, file)
+    const image = fresh()
+    await importFile(image, file, 'vhd')
+    assert.ok((await contentsOf(image)).subarray(0, bytes.length).equals(bytes))
+    await pool.port.removeExport(image.volumeId, image.volumeId)
+
+    const good = await readFile(file)
+    const footerAt = good.length - 512
+    for (const at of [0, 17, 49, 60, 64, 100]) {
+      const bad = Buffer.from(good)
+      bad[footerAt + at] = (bad[footerAt + at] ?? 0) ^ 0x40
+      await writeFile(`${path}.bad`, bad)
+      await assert.rejects(importFile(fresh(), `${path}.bad`, 'vhd'), refusal('image_data_corrupted'), String(at))
+    }
+    for (const bytesLeft of [0, 511, 512, 4096]) {
+      await writeFile(`${path}.bad`, good.subarray(good.length - bytesLeft))
+      await assert.rejects(importFile(fresh(), `${path}.bad`, 'vhd'), refusal('image_data_corrupted'))
+    }
+    assert.deepEqual(await staged(), [])
+  })
+}
+
+test('every byte of a dynamic header and its table may be wrong: no crash, no hang', needs('qemu-img'), async () => {
+  const { path } = await rawDisk()
+  const file = `${path}.vhd`
+  await succeed('qemu-img', 'convert', '-f', 'raw', '-O', 'vpc', '-o', 'force_size=on', path, file)
+  const good = await readFile(file)
+  const summed = (bytes: Buffer): Buffer => {
+    const header = bytes.subarray(512, 1536)
+    header.writeUInt32BE(0, 36)
+    header.writeUInt32BE(~header.reduce((sum, byte) => sum + byte, 0) >>> 0, 36)
+    return bytes
+  }
+  for (const at of [512, 528, 535, 540, 543, 544, 546, 547, 1536, 1539]) {
+    const bad = Buffer.from(good)
+    bad[at] = 0x7f
+    await writeFile(`${path}.bad`, summed(bad))
+    const image = fresh()
+    const outcome = await importFile(image, `${path}.bad`, 'vhd').catch((error: unknown) => error)
+    const isRefused = outcome instanceof Fault && outcome.code === 'unprocessable'
+    assert.ok(!(outcome instanceof Error) || isRefused, `${at}: ${outcome}`)
+    await pool.port.deleteVolume(image.volumeId)
+  }
+})
 
 test('a raw disk becomes an image, once', needs('nbdcopy'), async () => {
   const { path, bytes } = await rawDisk()
@@ -186,7 +236,14 @@ async function encrypted(path: string, ...options: readonly string[]): Promise<s
   const luks = 'encrypt.format=luks,encrypt.key-secret=key'
   const secret = ['--object', `secret,id=key,data=${passphrase}`]
   const all = [luks, ...options].join(',')
-  await succeed('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', ...secret, '-o', all, path, file)
+  const convert = ['convert', '-f', 'raw', '-O', 'qcow2', ...secret, '-o', all, path, file]
+  // It measures the machine, and fails on one that is too busy to be measured.
+  for (let attempt = 1; attempt < 20; attempt++) {
+    const { code, err } = await run('qemu-img', ...convert)
+    if (code === 0) return file
+    if (!err.includes('CPU usage')) break
+  }
+  await succeed('qemu-img', ...convert)
   return file
 }
 
@@ -196,10 +253,8 @@ const importEncrypted = (image: VolumeSpec, path: string, wrapped: Uint8Array | 
 
 for (const [name, options] of [
   ['with its own two seconds', []],
-  ['in small clusters', [quick, 'cluster_size=512']],
-  ['in large clusters', [quick, 'cluster_size=2M']],
-  ['of version 2', [quick, 'compat=0.10']],
-  ['with another hash', [quick, 'encrypt.hash-alg=sha512']],
+  ['in small clusters, with another hash', [quick, 'cluster_size=512', 'encrypt.hash-alg=sha512']],
+  ['of version 2, in large clusters', [quick, 'compat=0.10', 'cluster_size=2M']],
 ] as const) {
   test(`qcow2 that is encrypted ${name} becomes an image under its own key`, needs('qemu-img', 'nbdcopy'), async () => {
     const { path, bytes } = await rawDisk()

@@ -1,4 +1,4 @@
-// A file that a client had stored, as a disk: raw, or qcow2. Which of the two was said when the file was named; that it is
+// A file that a client had stored, as a disk: raw, qcow2 or VHD. Which of them was said when the file was named; that it is
 // so is checked, since a raw disk may hold anything, the beginning of another form too.
 
 import { open } from 'node:fs/promises'
@@ -8,6 +8,7 @@ import { corrupted, notEncrypted } from './import-faults.ts'
 import type { ImageFormat } from './port.ts'
 import { isQcow2, openQcow2 } from './qcow2.ts'
 import { linux } from './system.ts'
+import { openVhd } from './vhd.ts'
 
 export interface StagedFile {
   readonly sizeBytes: number
@@ -66,6 +67,7 @@ async function sourceOf(
   const start = await staged.read(0, Math.min(startBytes, staged.sizeBytes))
   if (format === 'qcow2') return await openQcow2(staged, start, key)
   if (key) throw notEncrypted()
+  if (format === 'vhd') return await openVhd(staged)
   if (isQcow2(start)) throw corrupted('it is qcow2, and was named as raw')
   return {
     virtualBytes: staged.sizeBytes,

@@ -51,7 +51,7 @@ export interface CopyProgress {
   readonly totalBytes: number
 }
 
-export type ImageFormat = 'raw' | 'qcow2'
+export type ImageFormat = 'raw' | 'qcow2' | 'vhd'
 
 /** Of a file of the form qcow2; enough of it to ask `isEncryptedQcow2`. */
 export const qcow2StartBytes = 36
@@ -75,14 +75,14 @@ export interface ImportSpec {
   readonly fileBytesMax: number
 }
 
-export type ExportFormat = 'qcow2'
+export type ExportFormat = 'qcow2' | 'vhd'
 
 /** A file that an image is to become. */
 export interface ExportWanted {
   /** Names the export while it is made. */
   readonly exportId: string
   readonly format: ExportFormat
-  /** What opens the file, under the image's own root key; null for a file in the clear. */
+  /** What opens the file, under the image's own root key; null for a file in the clear, as every VHD is. */
   readonly wrappedPassphrase: Uint8Array | null
 }
 

@@ -59,7 +59,16 @@ export function parseQcow2Header(start: Buffer): Header {
   const l1Offset = number(start.readBigUInt64BE(40))
   const encryption = start.readUInt32BE(32)
   const length = version === 3 ? start.readUInt32BE(100) : versionTwoBytes
-  return { clusterBytes, bits, virtualBytes, l1Offset, l1Entries, isZstd: compression === 1, encryption, headerBytes: length }
+  return {
+    clusterBytes,
+    bits,
+    virtualBytes,
+    l1Offset,
+    l1Entries,
+    isZstd: compression === 1,
+    encryption,
+    headerBytes: length,
+  }
 }
 
 function readFeatures(start: Buffer): number {

@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
 import { imageExportContract } from './contract-image-exports.ts'
 import { imageCollection, imagePatch, imagePrototype, imageQuery, imageReply } from './image-schemas.ts'
-import { operatingSystemCollection, operatingSystemReply } from './machine-schemas.ts'
+import { instanceProfileCollection, operatingSystemCollection, operatingSystemReply } from './machine-schemas.ts'
 import { paged, versionedQuery } from './schemas.ts'
 
 export const imageContract = {
@@ -70,6 +70,15 @@ export const imageContract = {
     action: 'is.image.image.update',
     query: versionedQuery,
     status: 204,
+  },
+  listImageInstanceProfiles: {
+    method: 'GET',
+    path: '/v1/images/{id}/instance_profiles',
+    summary: 'List instance profiles compatible with an image',
+    action: 'is.image.image.read',
+    query: Type.Object(paged),
+    status: 200,
+    reply: instanceProfileCollection,
   },
   listOperatingSystems: {
     method: 'GET',

@@ -15,9 +15,10 @@ import { imageView } from './image-reply.ts'
 import type { imagePatch, imagePrototype, imageQuery } from './image-schemas.ts'
 import { imageStatusOf, mayBeDone } from './image-state.ts'
 import { isStockImage, stockImagesFor, stockImageView } from './images.ts'
+import { pagedProfiles } from './instance-profiles.ts'
 import { listPage } from './listing.ts'
 import { cut, newestFirst, pageLinks, parsePage } from './page.ts'
-import type { Page, Position } from './page.ts'
+import type { Page, PageRequest, Position } from './page.ts'
 import type { VpcParts } from './parts.ts'
 import { percentCopied } from './restore.ts'
 import { countListedImages, pageOfImages } from './tables-image-lists.ts'
@@ -141,6 +142,12 @@ export function makeCustomImages(parts: VpcParts) {
       const image = await readImage(reads, await grantOn(context, 'is.image.image.read', id))
       if (!image) throw imageNotFound(id)
       return await answer(context, image)
+    },
+
+    /** None is ruled out here: whoever runs the machine knows what its disk needs. */
+    async listInstanceProfiles(context: Context, id: string, query: PageRequest) {
+      if (!isStockImage(id)) await grantOn(context, 'is.image.image.read', id)
+      return pagedProfiles(context.baseUrl, `${context.baseUrl}/v1/images/${id}/instance_profiles`, query)
     },
 
     async update(context: Context, id: string, body: Static<typeof imagePatch>) {

@@ -71,6 +71,9 @@ export function makeImageExports(parts: VpcParts) {
     const image = await readImage(tx, grant)
     if (!image) throw imageNotFound(job.imageId)
     checkExportable(image, clock.now())
+    // VPC docs, "Exporting a custom image": an encrypted image has the one form that can be encrypted.
+    if (job.format === 'vhd' && !image.isProviderManaged)
+      throw wrong('format', 'an encrypted image is exported as qcow2')
     const others = await readExports(tx, grant)
     const active = others.filter(({ status }) => unfinished.includes(status)).length
     if (others.length >= imageExportsMax.ofImage) throw quotaReached(`image ${image.id} has`, imageExportsMax.ofImage)
@@ -96,10 +99,6 @@ export function makeImageExports(parts: VpcParts) {
       const grant = await grantOn(context, 'create', imageId)
       const asked = body.name === undefined ? null : checkName(body.name)
       const format = body.format ?? 'qcow2'
-      if (format === 'vhd') {
-        const target = { type: 'field', name: 'format' } as const
-        throw new Fault('not_implemented', 'format vhd is not supported yet', { target })
-      }
       for (let draw = 0; draw < nameDrawsMax; draw++) {
         const name = asked ?? makeName(random)
         const id = makeImageExportId(random, region)

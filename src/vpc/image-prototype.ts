@@ -69,9 +69,7 @@ export async function parseImagePrototype(
     deprecationAt: moments.deprecationAt ?? null,
     obsolescenceAt: moments.obsolescenceAt ?? null,
     allowedUse: parseAllowedUse(body.allowed_use),
-    from: body.source_volume
-      ? await fromVolume(parts, context, body)
-      : await fromFile(parts, context, body),
+    from: body.source_volume ? await fromVolume(parts, context, body) : await fromFile(parts, context, body),
   }
 }
 
@@ -109,13 +107,20 @@ async function fromFile(
 
 /** VPC docs, "Creating an encrypted custom image": a passphrase that was wrapped under the key that the image is to have. */
 function parsePassphrase(
-  { encrypted_data_key: text, encryption_key: key }: Pick<Static<typeof imagePrototype>, 'encrypted_data_key' | 'encryption_key'>,
+  {
+    encrypted_data_key: text,
+    encryption_key: key,
+  }: Pick<Static<typeof imagePrototype>, 'encrypted_data_key' | 'encryption_key'>,
   format: ImageFormat,
 ): Uint8Array | null {
   if (text === undefined) return null
   const refuse = (message: string, reason?: string): Fault => wrong('encrypted_data_key', message, reason)
   if (!key) {
-    throw wrong('encryption_key', 'encrypted_data_key takes the encryption_key that it is under', 'validation_required_field')
+    throw wrong(
+      'encryption_key',
+      'encrypted_data_key takes the encryption_key that it is under',
+      'validation_required_field',
+    )
   }
   if (format !== 'qcow2') throw refuse('encrypted images are qcow2', 'cos_encrypted_image_not_supported')
   if (/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) && text !== '') {
@@ -128,11 +133,18 @@ function parsePassphrase(
 export function parseFile(href: string): ReturnType<typeof parseCosUrl> & { readonly format: ImageFormat } {
   const object = parseHref(href)
   const [, extension = ''] = /\.([a-z0-9]{1,10})$/.exec(object.object) ?? []
-  const format = { qcow2: 'qcow2', raw: 'raw', img: 'raw' }[extension]
-  if (format === 'qcow2' || format === 'raw') return { ...object, format }
-  const message = 'file.href must end with .qcow2, .raw or .img; .vhd is not supported yet'
+  const format = formats.get(extension)
+  if (format) return { ...object, format }
+  const message = 'file.href must end with .qcow2, .vhd, .raw or .img'
   throw wrong('file.href', message, 'cos_invalid_file_extension')
 }
+
+const formats: ReadonlyMap<string, ImageFormat> = new Map([
+  ['qcow2', 'qcow2'],
+  ['vhd', 'vhd'],
+  ['raw', 'raw'],
+  ['img', 'raw'],
+])
 
 function parseHref(href: string): ReturnType<typeof parseCosUrl> {
   try {

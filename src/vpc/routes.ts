@@ -96,6 +96,7 @@ const imageRoutes = ({ images, imageExports }: Vpc): Routes<typeof imageContract
   deleteImage: (context, { path }) => images.remove(context, path.id),
   deprecateImage: (context, { path }) => images.deprecate(context, path.id),
   obsoleteImage: (context, { path }) => images.obsolete(context, path.id),
+  listImageInstanceProfiles: (context, { path, query }) => images.listInstanceProfiles(context, path.id, query),
   listImageExportJobs: (context, { path }) => imageExports.list(context, path.image_id),
   createImageExportJob: (context, { path, body }) => imageExports.create(context, path.image_id, body),
   getImageExportJob: (context, { path }) => imageExports.get(context, path.image_id, path.id),

@@ -69,8 +69,8 @@ export function makeFakeKms({ leaseMs = defaultLeaseMs } = {}): FakeKms {
       throw new Fault('conflict', 'the root key of this volume is disabled', { reason: 'KEY_ACTION_INVALID_STATE_ERR' })
     }
     const leaseId = randomUUID()
-    held.set(leaseId, { holderId, resourceCrn, name: nameOf(wrapped) })
     using dataKey = SecretBytes.own(unwrap(isPassphrase === true ? '' : resourceCrn, wrapped))
+    held.set(leaseId, { holderId, resourceCrn, name: nameOf(wrapped) })
     const sealedDataKey = sealLeasedKey(dataKey, recipientKey, { holderId, leaseId, resourceCrn })
     return { leaseId, leaseMs, sealedDataKey }
   }

@@ -50,7 +50,7 @@ export interface VpcImageTables {
     region: string
     /** Unique on its image. */
     name: string
-    format: 'qcow2'
+    format: 'qcow2' | 'vhd'
     bucket: string
     bucket_crn: string
     /** Of the bucket, such as `us-south`. */
