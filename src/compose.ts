@@ -62,6 +62,7 @@ import { notYetContract } from '#vpc/contract-not-yet.ts'
 import { reencryptionContract } from '#vpc/contract-reencryption.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
 import { connectionRoutes, notYetRoutes, reencryptionRoutes, vpcRoutes } from '#vpc/routes.ts'
+import { makeSearchable } from '#vpc/searchable.ts'
 import { makeVpc } from '#vpc/vpc.ts'
 import type { Vpc } from '#vpc/vpc.ts'
 import { accessSecret } from './access-secret.ts'
@@ -182,7 +183,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     sealer,
     cosUrl: () => cosUrl,
     region: config.region,
-    searchables: [],
+    searchables: [makeSearchable({ reads: database.reads, region: config.region })],
   })
   vpc = makeVpc({
     database,
