@@ -6,48 +6,11 @@ import { writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
-import { appendLeaves, rootHash } from '#crypto/merkle-tiles.ts'
 import { hashLeaf, verifyConsistency } from '#crypto/merkle-tree.ts'
-import { openNote, parseCheckpoint, parseVerifier, verifyProof } from '#crypto/signed-note.ts'
-import type { Checkpoint } from '#crypto/signed-note.ts'
-import type { Api, Json } from './harness/api.ts'
+import { parseVerifier, verifyProof } from '#crypto/signed-note.ts'
+import { entriesOf, logOf, opened, placeOf, rootOf } from './harness/audit-log.ts'
 import { startServer, tempFolder } from './harness/server.ts'
 import { makeRootKey } from './harness/story.ts'
-
-const placeOf = (api: Api): string => `/keyward/v1/accounts/${api.account.id}/audit_log`
-const logOf = (api: Api, path: string): Promise<Json> => api.expect(200, 'GET', `${placeOf(api)}${path}`)
-
-/** The checkpoint that an answer carries, if its signature holds. */
-function opened({ checkpoint, verifier }: Json): Checkpoint {
-  const key = parseVerifier(verifier)
-  assert.ok(key, 'a verifier')
-  const text = openNote(checkpoint, key)
-  assert.ok(text !== null, 'a signature')
-  const parsed = parseCheckpoint(text)
-  assert.ok(parsed, 'a checkpoint')
-  assert.equal(parsed.origin, key.name)
-  return parsed
-}
-
-async function entriesOf(api: Api, limit: number): Promise<string[]> {
-  const all: string[] = []
-  for (let start: number | undefined = 0; start !== undefined; ) {
-    const page: Json = await logOf(api, `/entries?start=${start}&limit=${limit}`)
-    all.push(...page.entries)
-    start = page.next
-  }
-  return all
-}
-
-function rootOf(entries: readonly string[]): Uint8Array {
-  assert.ok(entries.length < 256, 'one tile')
-  const tiles = appendLeaves(
-    0,
-    [],
-    entries.map((entry) => hashLeaf(Buffer.from(entry))),
-  )
-  return rootHash(entries.length, () => tiles[0]?.hashes ?? new Uint8Array(0))
-}
 
 test('every record of the trail is in the log, which only grows', async (t) => {
   const { a } = await startServer(t, tempFolder(t))

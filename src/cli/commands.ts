@@ -3,6 +3,7 @@
 import type { Command } from './command.ts'
 import { authorizationCommands } from './authorizations.ts'
 import { completionCommands } from './completion.ts'
+import { drillCommands } from './drill.ts'
 import { keyManagerCommands } from './key-managers.ts'
 import { keyCommands } from './keys.ts'
 import { loginCommands } from './login.ts'
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   ...keyCommands,
   ...authorizationCommands,
   ...volumeCommands,
+  ...drillCommands,
   verifyCommand,
   ...operatorCommands,
   ...completionCommands(() => commands),

@@ -148,7 +148,7 @@ const snapshotOf = async (session: Session, said: string) => {
   return { id: (await findSnapshot(session, said)).id }
 }
 
-async function firstZone(session: Session): Promise<string> {
+export async function firstZone(session: Session): Promise<string> {
   const { regions } = await session.call('vpc', 'listRegions', {})
   const { zones } = await session.call('vpc', 'listRegionZones', { path: { name: regions[0]?.name ?? '' } })
   const [zone] = zones

@@ -66,13 +66,13 @@ export async function lapseLeftOvers(
   tx: Tx,
   left: { readonly committedUntil: number; readonly durationMs: number; readonly except: readonly string[] },
 ): Promise<void> {
-  await tx
+  const query = tx
     .updateTable('kms_revocation')
     .set({ state: 'lapsed', duration_ms: left.durationMs })
     .where('state', '=', 'under-way')
     .where('committed_at', '<=', left.committedUntil)
-    .where('id', 'not in', left.except)
-    .execute()
+  // An empty list is no list to every engine.
+  await (left.except.length === 0 ? query : query.where('id', 'not in', left.except)).execute()
 }
 
 export async function hasUnderWay(reads: Reads): Promise<boolean> {
