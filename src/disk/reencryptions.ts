@@ -102,7 +102,12 @@ export class Reencryptions {
     const { lease, dataKey } = await leaseFor(leases, { ...spec, ...newer })
     using passphrase = dataKey
     using volumeKey = SecretBytes.random(random, volumeKeyBytes)
+    // With either lease both are wiped at once, whatever waits for a disk here.
+    run.endWith(passphrase)
+    run.endWith(volumeKey)
+    const ended = new Fault('conflict', `the right to use the newer data key of ${volumeId} ended meanwhile`)
     try {
+      lease.onEnd(() => run.abort(ended))
       run.check()
       const header = makeHeader({ volumeId, dataKey: passphrase, volumeKey, random })
       await use.reencryption.begin(header, volumeKey, run)
