@@ -32,7 +32,8 @@ import { watermarkStepBytes } from './watermark.ts'
 const seeds = seedsOf('KEYWARD_TEST_POWER_CUTS', 1)
 const chunkBytes = watermarkStepBytes
 const sizeBytes = 9 * chunkBytes + 3 * sectorBytes
-const header = Buffer.alloc(300_000, 'the header that the image will have. ')
+// Of whole blocks, as headers are: holes are punched behind it.
+const header = Buffer.alloc(72 * 4096, 'the header that the image will have. ')
 
 const keyOf = (fill: number): SecretBytes => SecretBytes.own(Uint8Array.from({ length: 64 }, (_, i) => i + fill))
 const cipherOf = (fill: number) => makeSectorCipher(keyOf(fill), sectorBytes)
