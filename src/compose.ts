@@ -198,6 +198,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     kms: kms.port,
     disk: pool.port,
     revocation: config.revocation,
+    quotas: config.quotas,
     cos: cos.port,
     resources: resources.port,
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { defaultQuotas } from '#vpc/quotas.ts'
 import { helpText, parseConfig, settings } from './config.ts'
 
 const parse = (args: string[], environment: Record<string, string> = {}) => parseConfig(args, environment, 2)
@@ -25,6 +26,7 @@ test('parseConfig() has a default for everything and stays on loopback', () => {
     allowPrivateWebhooks: false,
     logLevel: 'info',
     revocation: 'at-once',
+    quotas: defaultQuotas,
     clock: 'system',
     checkReplies: false,
   })
@@ -77,6 +79,11 @@ const refused: readonly [string, string[], Record<string, string>, RegExp][] = [
   ['a retention that is no number', ['--audit-retention-days', 'a year'], {}, /--audit-retention-days must be a whole/],
   ['a retention of less than nothing', ['--audit-retention-days=-1'], {}, /--audit-retention-days must be a whole/],
   ['a retention past the century', [], { KEYWARD_AUDIT_RETENTION_DAYS: '36501' }, /from 0 to 36500/],
+  ['a quota that there is not', ['--quotas', 'volume=1'], {}, /"volume" is none of volumes, instances/],
+  ['a quota of less than nothing', ['--quotas', 'volumes=-1'], {}, /volumes must be a whole number from 0 to 1000000/],
+  ['a quota that is set twice', ['--quotas', 'keys=1,keys=2'], {}, /keys is set twice/],
+  ['a quota without a figure', [], { KEYWARD_QUOTAS: 'keys' }, /keys must be a whole number/],
+  ['more than a machine can have', ['--quotas', 'data_volumes_per_instance=13'], {}, /from 0 to 12/],
   ['two master keys', ['--master-key-file', 'k'], { KEYWARD_MASTER_KEY: 'x' }, /both set/],
 ]
 for (const [what, args, environment, message] of refused) {

@@ -11,6 +11,8 @@ import type { LogLevel } from '#base/log.ts'
 import type { Revocation } from '#kms/port.ts'
 import { masterKeySource, oldMasterKeySource, secretVariables } from './config-master-key.ts'
 import type { MasterKeySource } from './config-master-key.ts'
+import { defaultQuotas, parseQuotas } from '#vpc/quotas.ts'
+import type { Quotas } from '#vpc/quotas.ts'
 
 export interface Config {
   readonly dataFolder: string
@@ -42,6 +44,8 @@ export interface Config {
   readonly logLevel: LogLevel
   /** What becomes of volumes in use when their key is disabled. */
   readonly revocation: Revocation
+  /** How much of VPC an account may have. */
+  readonly quotas: Quotas
   /** By which keys expire, rotate and wait. A virtual one is set forward by the operator. */
   readonly clock: 'system' | 'virtual'
   readonly checkReplies: boolean
@@ -128,6 +132,11 @@ export const settings = {
     variable: 'KEYWARD_REVOCATION',
     help: 'of volumes in use: at-once, or until-stop (at-once)',
   },
+  quotas: {
+    type: 'string',
+    variable: 'KEYWARD_QUOTAS',
+    help: 'of each account, as volumes=1000,images=20 (IBM Cloud’s)',
+  },
   clock: { type: 'string', variable: 'KEYWARD_CLOCK', help: 'of keys: system, or virtual for rehearsals (system)' },
   'check-replies': {
     type: 'boolean',
@@ -189,6 +198,7 @@ export function parseConfig(
     allowPrivateWebhooks: isTrue(values['allow-private-webhooks']),
     logLevel: logLevel(text('log-level') ?? 'info'),
     revocation: revocation(text('revocation') ?? 'at-once'),
+    quotas: quotasOf(text('quotas')),
     clock: clockKind(text('clock') ?? 'system'),
     checkReplies: isTrue(values['check-replies']),
   })
@@ -294,6 +304,8 @@ function region(text: string): string {
   if (!/^[a-z]{2}-[a-z]{2,6}$/.test(text)) throw refusal('--region must look like us-south')
   return text
 }
+
+const quotasOf = (text: string | null): Quotas => (text === null ? defaultQuotas : parseQuotas(text))
 
 function revocation(text: string): Revocation {
   if (text === 'at-once' || text === 'until-stop') return text

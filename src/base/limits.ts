@@ -235,6 +235,8 @@ export const vpcPageMax = 100
 export const vpcScanPage = 500
 /** Resources and groups that one statement may name; SQLite's own bound on values is 32,766. */
 export const vpcScopePartsMax = 10_000
+/** What an operator can set a quota of VPC's to: lists are measured with a hundred thousand. */
+export const quotaMax = 1_000_000
 /** VPC, "Quotas": volumes per account and region. */
 export const volumesPerAccountMax = 300
 /** VPC, "Quotas": data volumes per instance. */

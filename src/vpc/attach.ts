@@ -2,7 +2,6 @@
 
 import { Fault } from '#base/fault.ts'
 import type { Context, Grant } from '#iam/port.ts'
-import { dataVolumesPerInstanceMax } from '#base/limits.ts'
 import type { Tx } from '#store/database.ts'
 import { volumeUnknown } from './attached-volume.ts'
 import type { ExistingVolume } from './attached-volume.ts'
@@ -10,6 +9,7 @@ import { makeAttachmentId } from './ids.ts'
 import type { Attachment, AttachmentView, Instance } from './instance.ts'
 import { makeName } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import { isVolumeBusy } from './snapshot-create.ts'
 import { busy } from './snapshot-faults.ts'
 import { attachmentsOf, attachmentsOfInstance, insertAttachment } from './tables-attachments.ts'
@@ -48,7 +48,7 @@ export async function attach(
   if (volume.zone !== instance.zone) throw zonesDiffer(volume, instance)
   const others = await attachmentsOfInstance(tx, instance.id)
   const dataCount = others.filter((other) => other.type === 'data').length
-  if (type === 'data' && dataCount >= dataVolumesPerInstanceMax) throw overQuota(instance)
+  if (type === 'data') checkQuota(parts, 'data_volumes_per_instance', dataCount)
   const name = wanted.name ?? makeName(parts.random)
   if (others.some((other) => other.name === name)) throw attachmentNameTaken(name)
   const attachment: Attachment = {
@@ -76,11 +76,6 @@ const zonesDiffer = (volume: Volume, instance: Instance): Fault =>
   new Fault('invalid', `volume ${volume.id} is in ${volume.zone} and instance ${instance.id} in ${instance.zone}`, {
     reason: 'zone_inconsistency',
     target: { type: 'field', name: 'volume' },
-  })
-
-export const overQuota = (instance: { readonly id: string }): Fault =>
-  new Fault('invalid', `instance ${instance.id} has ${dataVolumesPerInstanceMax} data volumes, the most that one can`, {
-    reason: 'volume_attachment_over_quota',
   })
 
 export const attachmentNameTaken = (name: string): Fault =>

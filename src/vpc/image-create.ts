@@ -12,17 +12,17 @@
 
 import { assert } from '#base/assert.ts'
 import { Fault } from '#base/fault.ts'
-import { imagesPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import { groupForNew } from './groups.ts'
 import { makeImageId, vpcCrn } from './ids.ts'
 import type { Image } from './image.ts'
-import { imageGivenUp, imageNameTaken, imageQuotaReached } from './image-faults.ts'
+import { imageGivenUp, imageNameTaken } from './image-faults.ts'
 import { checkOrder, readImageSource } from './image-prototype.ts'
 import type { NewImage } from './image-prototype.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import { abandonImage } from './tables-image-work.ts'
 import { countImages, dropRequestedImage, insertImage, keepImageKey } from './tables-images.ts'
 import type { CreateImage } from './tables-images.ts'
@@ -81,7 +81,7 @@ function insert(
   name: string,
 ): Promise<Image | null> {
   return parts.database.transaction(async (tx) => {
-    if ((await countImages(tx, grant, parts.region)) >= imagesPerAccountMax) throw imageQuotaReached()
+    checkQuota(parts, 'images', await countImages(tx, grant, parts.region))
     const { from } = plan.wanted
     const source = from.by === 'volume' ? await readImageSource(tx, from) : null
     // VPC docs, "Creating an image from a volume": under the volume's key unless another is named.

@@ -2,7 +2,6 @@
 // "Troubleshooting custom images".
 
 import { Fault } from '#base/fault.ts'
-import { imagesPerAccountMax } from '#base/limits.ts'
 import type { Image } from './image.ts'
 import type { ImageStatus } from './image-state.ts'
 
@@ -17,11 +16,6 @@ export const imageNameTaken = (name: string): Fault =>
 
 export const imageInStatus = (image: Pick<Image, 'id'>, status: ImageStatus, why = ''): Fault =>
   new Fault('conflict', `image ${image.id} is ${status}${why}`, { reason: 'invalid_state' })
-
-export const imageQuotaReached = (): Fault =>
-  new Fault('invalid', `the account has ${imagesPerAccountMax} images in this region, which is its quota`, {
-    reason: 'over_quota',
-  })
 
 export const imageGivenUp = (): Fault => new Fault('unavailable', 'making the image took too long: it was given up')
 

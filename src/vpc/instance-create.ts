@@ -12,7 +12,6 @@
 // the sweep.
 
 import { Fault } from '#base/fault.ts'
-import { instancesPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import { attach, readAttachable } from './attach.ts'
 import { within } from './attached-volume.ts'
@@ -23,6 +22,7 @@ import { writeInterface } from './instance-interfaces.ts'
 import type { NewInstance } from './instance-prototype.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import { completeInstance, countInstances, insertInstance } from './tables-instances.ts'
 import { claimVolumes } from './tables-volumes.ts'
 import type { Volume } from './volume.ts'
@@ -52,7 +52,7 @@ function insert(parts: VpcParts, context: Context, wanted: NewInstance, instance
   const { grant } = wanted
   const { accountId, crn: instanceCrn } = instance
   return parts.database.transaction(async (tx) => {
-    if ((await countInstances(tx, grant, parts.region)) >= instancesPerAccountMax) throw quotaReached()
+    checkQuota(parts, 'instances', await countInstances(tx, grant, parts.region))
     if (!(await insertInstance(tx, grant, instance))) return false
     for (const planned of wanted.interfaces) await writeInterface(parts, tx, context, grant, planned, instance)
     const initiatorId = context.caller.iamId
@@ -131,9 +131,4 @@ export const instanceNameTaken = (name: string): Fault =>
   new Fault('invalid', `Instance with name "${name}" already exists`, {
     reason: 'instance_name_exists',
     target: { type: 'field', name: 'name' },
-  })
-
-const quotaReached = (): Fault =>
-  new Fault('invalid', `the account has ${instancesPerAccountMax} instances in this region, which is its quota`, {
-    reason: 'over_quota',
   })

@@ -3,7 +3,6 @@
 
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
-import { dataVolumesPerInstanceMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import { planVolumeAttachment, within } from './attached-volume.ts'
 import type { PlannedAttachment } from './attached-volume.ts'
@@ -197,10 +196,8 @@ async function planVolumes(
 ): Promise<readonly PlannedAttachment[]> {
   const boot = bootBody(body)
   const data = body.volume_attachments ?? []
-  if (data.length > dataVolumesPerInstanceMax) {
-    const rule = `can be at most ${dataVolumesPerInstanceMax}`
-    throw wrong('volume_attachments', rule, 'instance_sec_volume_over_quota')
-  }
+  const max = parts.quotas.data_volumes_per_instance
+  if (data.length > max) throw wrong('volume_attachments', `can be at most ${max}`, 'instance_sec_volume_over_quota')
   const planned: PlannedAttachment[] = []
   if (boot) {
     const field = 'boot_volume_attachment'

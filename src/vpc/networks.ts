@@ -4,7 +4,6 @@
 import type { Static } from 'typebox'
 import { reply } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
-import { addressPrefixesPerVpcMax, vpcsPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import { overlap, parseBlock } from './addresses.ts'
 import {
@@ -30,6 +29,7 @@ import { refuseNotYet } from './not-yet.ts'
 import { pageLinks, pageOf } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import type { Recorded } from './record.ts'
 import { checkZone, zonesOf } from './regions.ts'
 import { defaultRules } from './security-group-rules.ts'
@@ -106,7 +106,7 @@ export function makeNetworks(parts: VpcParts) {
       } as const
       const below = { parentId: network.id, nameScope: network.id, createdAt: now } as const
       const name = await database.transaction(async (tx) => {
-        if ((await countRecords(tx, 'vpc', grant, { region })) >= vpcsPerAccountMax) throw quotaReached()
+        checkQuota(parts, 'vpcs', await countRecords(tx, 'vpc', grant, { region }))
         const given = await insertNamed(parts, tx, context, grant, { ...network, name: asked, nameTakenCode })
         const made = { ...group, ...below, kind: 'security-group', facts: {}, name: null, nameTakenCode } as const
         await insertNamed(parts, tx, context, grant, made)
@@ -194,7 +194,7 @@ export function makeNetworks(parts: VpcParts) {
       const prefix = draftPrefix(parts, found, facts)
       const name = await database.transaction(async (tx) => {
         const others = await childrenOf(tx, 'address-prefix', found.accountId, [id])
-        if (others.length >= addressPrefixesPerVpcMax) throw tooManyPrefixes()
+        checkQuota(parts, 'address_prefixes_per_vpc', others.length)
         const obstacle = others.find(({ facts: { cidr } }) => overlap(parseBlock(cidr) ?? block, block))
         if (obstacle) throw overlaps(body.cidr, obstacle.facts.cidr)
         return await insertNamed(parts, tx, context, grant, { ...prefix, name: asked, nameTakenCode })
@@ -257,13 +257,5 @@ const overlaps = (cidr: string, other: string): Fault =>
 
 const prefixInUse = (cidr: string): Fault => new Fault('conflict', `address prefix ${cidr} has subnets`)
 
-const tooManyPrefixes = (): Fault =>
-  new Fault('invalid', `a VPC has at most ${addressPrefixesPerVpcMax} address prefixes`, { reason: 'over_quota' })
-
 const notEmpty = ({ name }: Network): Fault =>
   new Fault('conflict', `VPC ${name} has subnets or instances: delete them first`, { reason: 'vpc_not_empty' })
-
-const quotaReached = (): Fault =>
-  new Fault('invalid', `the account has ${vpcsPerAccountMax} VPCs in this region, which is its quota`, {
-    reason: 'over_quota',
-  })

@@ -11,6 +11,7 @@ import type { IamPort, ListingPort } from '#iam/port.ts'
 import type { KmsPort, Revocation } from '#kms/port.ts'
 import type { ResourcesPort } from '#resources/port.ts'
 import type { Database } from '#store/database.ts'
+import type { Quotas } from './quotas.ts'
 
 export interface VpcParts {
   readonly database: Database
@@ -28,6 +29,7 @@ export interface VpcParts {
   readonly cos: Pick<CosPort, 'readObject' | 'writeObject' | 'placeForWriting' | 'deleteObject'>
   readonly resources: ResourcesPort
   readonly revocation: Revocation
+  readonly quotas: Quotas
   /**
    * Since when this process has been at work: a request that began before it is nobody's any more. (With several replicas
    * a request will have to say whose it is.)

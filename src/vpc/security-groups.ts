@@ -3,7 +3,6 @@
 import type { Static } from 'typebox'
 import { rfc3339 } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { rulesPerSecurityGroupMax, securityGroupsPerVpcMax } from '#base/limits.ts'
 import type { Context, Grant } from '#iam/port.ts'
 import type { Tx } from '#store/database.ts'
 import {
@@ -33,6 +32,7 @@ import type {
 import { networksAsked } from './networks-asked.ts'
 import { interfaceEnds } from './interface-ends.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import type { Recorded, RuleFacts } from './record.ts'
 import { draftRule, parseRule } from './security-group-rules.ts'
 import {
@@ -119,7 +119,7 @@ export function makeSecurityGroups(parts: VpcParts) {
     rules: readonly { readonly facts: RuleFacts; readonly name: string | null }[],
   ) {
     const count = await countRecords(tx, 'security-group-rule', grant, { parentId: group.id })
-    if (count + rules.length > rulesPerSecurityGroupMax) throw tooMany('rules', rulesPerSecurityGroupMax)
+    checkQuota(parts, 'rules_per_security_group', count, rules.length)
     const { accountId } = group
     const drafts = rules.map(({ facts, name }) =>
       draftRule({ accountId, region, groupId: group.id, createdAt: parts.clock.now(), random }, facts, name),
@@ -167,7 +167,7 @@ export function makeSecurityGroups(parts: VpcParts) {
       } as const
       const given = await database.transaction(async (tx) => {
         const count = await countRecords(tx, 'security-group', grant, { parentId: network.id })
-        if (count >= securityGroupsPerVpcMax) throw tooMany('security groups', securityGroupsPerVpcMax)
+        checkQuota(parts, 'security_groups_per_vpc', count)
         const inserted = await insertNamed(parts, tx, context, grant, { ...group, name, nameTakenCode })
         await addRules(tx, context, grant, group, rules)
         return inserted
@@ -256,6 +256,3 @@ const isDefault = ({ name }: Group): Fault =>
 
 const inUse = ({ name }: Group): Fault =>
   new Fault('conflict', `security group ${name} has network interfaces: delete their instances first`)
-
-const tooMany = (what: string, max: number): Fault =>
-  new Fault('invalid', `there can be at most ${max} ${what} here`, { reason: 'over_quota' })

@@ -13,13 +13,14 @@
 
 import { assert } from '#base/assert.ts'
 import { Fault } from '#base/fault.ts'
-import { snapshotSourceGbMax, snapshotsPerVolumeMax } from '#base/limits.ts'
+import { snapshotSourceGbMax } from '#base/limits.ts'
 import type { Context, Grant } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Tx } from '#store/database.ts'
 import { makeSnapshotId, vpcCrn } from './ids.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import { refuseBetweenKeys } from './reencrypt.ts'
 import type { Snapshot, SnapshotGroup } from './snapshot.ts'
 import {
@@ -31,7 +32,6 @@ import {
   busy,
   conflict,
   tooLarge,
-  quotaReached,
   givenUp,
 } from './snapshot-faults.ts'
 import { attachmentsOf } from './tables-attachments.ts'
@@ -110,7 +110,7 @@ function request(
     }
     const snapshots: Snapshot[] = []
     for (const one of wanted) {
-      const volume = await readSource(tx, one)
+      const volume = await readSource(parts, tx, one)
       const snapshot = await insertNamed(parts, tx, leave, one, volume)
       snapshots.push(snapshot)
       const { crn: snapshotCrn, keyCrn } = snapshot
@@ -126,7 +126,7 @@ function request(
  * The volume if a snapshot can be taken of it at this moment. VPC docs, "Creating snapshots": it is available, of the first
  * generation also attached to a running instance and not too large, and no other snapshot of it is being taken.
  */
-async function readSource(tx: Tx, { volume: grant, field }: NewSnapshot): Promise<Volume> {
+async function readSource(parts: VpcParts, tx: Tx, { volume: grant, field }: NewSnapshot): Promise<Volume> {
   const volume = await readVolume(tx, grant)
   if (!volume) throw sourceUnknown(grant.target.resource ?? '', field)
   const status = statusOf(volume)
@@ -146,8 +146,8 @@ async function readSource(tx: Tx, { volume: grant, field }: NewSnapshot): Promis
     }
     if (volume.capacityGb > snapshotSourceGbMax) throw tooLarge(volume, field)
   }
-  const max = snapshotsPerVolumeMax[generation]
-  if ((await countOfVolume(tx, volume.id)) >= max) throw quotaReached(volume, max)
+  const quota = generation === 1 ? 'snapshots_per_volume' : 'snapshots_per_sdp_volume'
+  checkQuota(parts, quota, await countOfVolume(tx, volume.id))
   return volume
 }
 

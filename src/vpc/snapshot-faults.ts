@@ -51,7 +51,4 @@ export const tooLarge = ({ id, capacityGb }: Volume, field: string): Fault =>
     target: { type: 'field', name: below(field, 'source_volume') },
   })
 
-export const quotaReached = ({ id }: Volume, max: number): Fault =>
-  new Fault('invalid', `volume ${id} has ${max} snapshots, which is its quota`, { reason: 'over_quota' })
-
 export const givenUp = (): Fault => new Fault('unavailable', 'making the snapshot took too long: it was given up')

@@ -3,7 +3,6 @@
 import type { Static } from 'typebox'
 import { rfc3339 } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { sshKeysPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import { collections, insertNamed, leaveToMake, listRecords, readOne, removeOne, renameOne } from './collections.ts'
 import { groupNames, groupReference } from './groups.ts'
@@ -12,6 +11,7 @@ import { checkName } from './names.ts'
 import type { keyPatch, keyPrototype } from './network-schemas.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import type { Recorded } from './record.ts'
 import { parseSshKey } from './ssh-key.ts'
 import { recordsOfAccount } from './tables-records.ts'
@@ -75,7 +75,7 @@ export function makeSshKeys(parts: VpcParts) {
       } as const
       const given = await database.transaction(async (tx) => {
         const others = await recordsOfAccount(tx, 'key', { accountId, region })
-        if (others.length >= sshKeysPerAccountMax) throw quotaReached()
+        checkQuota(parts, 'keys', others.length)
         if (others.some((other) => other.facts.fingerprint === facts.fingerprint)) throw contentTaken()
         return await insertNamed(parts, tx, context, grant, { ...key, name, nameTakenCode })
       })
@@ -112,9 +112,4 @@ const contentTaken = (): Fault =>
   new Fault('invalid', 'the account has this public_key in this region already', {
     reason: 'key_content_exists',
     target: { type: 'field', name: 'public_key' },
-  })
-
-const quotaReached = (): Fault =>
-  new Fault('invalid', `the account has ${sshKeysPerAccountMax} SSH keys in this region, which is its quota`, {
-    reason: 'over_quota',
   })

@@ -2,7 +2,6 @@
 
 import type { Static } from 'typebox'
 import { Fault } from '#base/fault.ts'
-import { subnetsPerVpcMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import type { Tx } from '#store/database.ts'
 import { contains, formatBlock, freeBlock, keptAddresses, overlap, parseBlock } from './addresses.ts'
@@ -31,6 +30,7 @@ import { networksAsked } from './networks-asked.ts'
 import { pageLinks, pageOf } from './page.ts'
 import type { PageRequest } from './page.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import type { Recorded } from './record.ts'
 import { checkZone } from './regions.ts'
 import { reserveAddress } from './reserve-address.ts'
@@ -82,8 +82,7 @@ export function makeSubnets(parts: VpcParts) {
       const { grant, resourceGroupId } = await leaveToMake(parts, context, collection, body.resource_group?.id)
       const { accountId } = network
       const { subnet, name } = await database.transaction(async (tx) => {
-        if ((await countRecords(tx, 'subnet', grant, { parentId: network.id })) >= subnetsPerVpcMax)
-          throw quotaReached()
+        checkQuota(parts, 'subnets_per_vpc', await countRecords(tx, 'subnet', grant, { parentId: network.id }))
         const facts = await findRoom(tx, network, room)
         const id = makeZonalId(random, facts.zone)
         const subnet = {
@@ -233,6 +232,3 @@ const notEmpty = ({ name }: Subnet): Fault =>
 
 const addressInUse = (address: string): Fault =>
   new Fault('conflict', `address ${address} is bound to a network interface`)
-
-const quotaReached = (): Fault =>
-  new Fault('invalid', `the VPC has ${subnetsPerVpcMax} subnets, which is its quota`, { reason: 'over_quota' })

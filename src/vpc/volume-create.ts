@@ -13,7 +13,6 @@
 import { assert } from '#base/assert.ts'
 import { Fault } from '#base/fault.ts'
 import type { InstanceId } from '#base/id.ts'
-import { volumesPerAccountMax } from '#base/limits.ts'
 import type { Context } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Tx } from '#store/database.ts'
@@ -22,6 +21,7 @@ import { groupForNew } from './groups.ts'
 import { makeVolumeId, vpcCrn } from './ids.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
+import { checkQuota } from './quotas.ts'
 import { checkRestorable, unknown } from './restore-source.ts'
 import type { RestoreSource } from './restore-source.ts'
 import { takesVolumes } from './tables-instances.ts'
@@ -148,7 +148,7 @@ function insert(
 ): Promise<boolean> {
   const { accountId, crn: volumeCrn, keyCrn } = volume
   return parts.database.transaction(async (tx) => {
-    if ((await countVolumes(tx, grant, parts.region)) >= volumesPerAccountMax) throw quotaReached()
+    checkQuota(parts, 'volumes', await countVolumes(tx, grant, parts.region))
     // An instance that was given up has been cleared away already: nothing more may be made for it.
     if (volume.madeFor !== null && !(await takesVolumes(tx, volume.madeFor))) throw givenUp()
     if (!(await insertVolume(tx, grant, volume))) return false
@@ -227,8 +227,3 @@ export const nameTaken = (name: string): Fault =>
   })
 
 export const givenUp = (): Fault => new Fault('unavailable', 'making the instance took too long: it was given up')
-
-const quotaReached = (): Fault =>
-  new Fault('invalid', `the account has ${volumesPerAccountMax} volumes in this region, which is its quota`, {
-    reason: 'volume_quota_reached',
-  })

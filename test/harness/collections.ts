@@ -4,7 +4,7 @@
 import type { Json } from './api.ts'
 import { imageAuthorization, makeBucket, makeImage, putFile } from './images.ts'
 import type { Server } from './server.ts'
-import { authorization, makeRootKey, snapshotIs, volumeIs } from './story.ts'
+import { attachedTo, authorization, makeRootKey, snapshotIs, volumeIs } from './story.ts'
 
 export type Collections = Awaited<ReturnType<typeof makeCollections>>
 
@@ -63,6 +63,8 @@ export async function makeCollections(server: Server) {
     }),
     await make('instances', { name: 'i1', ...zone(2), primary_network_interface: on(1) }),
   ]
+
+  await attachedTo(b, instances[0]?.id)
 
   const of = (i: number) => ({ source_volume: { id: volumes[i]?.id } })
   const shot = async (body: Json): Promise<Json> => snapshotIs(b, (await make('snapshots', body)).id, 'stable')

@@ -72,6 +72,13 @@ export async function attach(user: Api, volumeId: string): Promise<Attached> {
   return { instanceId, attachmentId: attachment.id, connection: await connect(user, instanceId, attachment.id) }
 }
 
+/** When everything that was asked to be on the instance is. */
+export const attachedTo = (user: Api, instanceId: string): Promise<Json> =>
+  until(
+    () => user.vpc(200, 'GET', `/instances/${instanceId}/volume_attachments`),
+    ({ volume_attachments }) => volume_attachments.every(({ status }: Json) => status === 'attached'),
+  )
+
 export const connect = (user: Api, instanceId: string, attachmentId: string): Promise<Json> =>
   user.expect(201, 'POST', `/keyward/v1/instances/${instanceId}/volume_attachments/${attachmentId}/connection`)
 

@@ -16,6 +16,7 @@ import { notYetContract } from '../contract-not-yet.ts'
 import { reencryptionContract } from '../contract-reencryption.ts'
 import { connectionContract, vpcContract } from '../contract.ts'
 import type { VpcParts } from '../parts.ts'
+import { defaultQuotas } from '../quotas.ts'
 import { connectionRoutes, notYetRoutes, reencryptionRoutes, vpcRoutes } from '../routes.ts'
 import { makeVpc } from '../vpc.ts'
 import { accountA, accountB, FakeDisk, FakeIam, FakeCos, FakeKms, fakeResources } from './fakes.ts'
@@ -76,6 +77,7 @@ export async function makeWorld() {
     cos: faulty(cos.port, ['writeObject', 'deleteObject'], faults),
     resources: fakeResources,
     revocation: 'at-once',
+    quotas: defaultQuotas,
     startedAt: 0,
   }
   const vpc = makeVpc(parts)
