@@ -223,6 +223,10 @@ export const fenceAckMs = 2 * second
 
 /** A disk process that has not acknowledged a fence by then is killed; before `fenceAckMs`, so that the end is known. */
 export const fenceKillMs = 1.5 * second
+/** While the volumes of a consistency group are held, their clients wait: far less than any of them waits for a disk. */
+export const momentHeldMsMax = 2 * second
+/** Until all of them are ready to be held: each opens its volume and brings what is dirty to the disk. */
+export const momentReadyMsMax = 30 * second
 /** Formatting an image takes a tenth of a second, removing one of terabytes a few seconds. */
 export const diskCallMsMax = 10 * second
 

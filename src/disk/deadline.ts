@@ -30,7 +30,7 @@ export function bounded({ remote, clock }: Pick<Watched, 'remote' | 'clock'>): P
     createVolume: (volume) => soon(remote.createVolume(volume)),
     deleteVolume: (volumeId) => soon(remote.deleteVolume(volumeId)),
     // These take as long as there is to copy; the end of the process ends them.
-    createSnapshot: (source, snapshot) => remote.createSnapshot(source, snapshot),
+    createSnapshot: (source, snapshot, momentId) => remote.createSnapshot(source, snapshot, momentId),
     createVolumeFrom: (volume, source, options) => remote.createVolumeFrom(volume, source, options),
     importStaged: (image, wanted) => remote.importStaged(image, wanted),
     exportStaged: (image, wanted) => remote.exportStaged(image, wanted),

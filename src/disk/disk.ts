@@ -15,6 +15,7 @@ import { Lanes } from './lanes.ts'
 import { LeaseBook } from './leases.ts'
 import type { LeaseKms } from './leases.ts'
 import { Listeners } from './listeners.ts'
+import type { MomentsPort } from './moments.ts'
 import type { Connection } from './port.ts'
 import type { DiskProcessPort, ProcessSettings } from './process-port.ts'
 import { deriveKey, formatIdentity } from './psk.ts'
@@ -26,6 +27,7 @@ import { Volumes } from './volumes.ts'
 export interface DiskParts {
   readonly settings: Omit<ProcessSettings, 'laneThreadsMax'>
   readonly kms: LeaseKms
+  readonly moments: MomentsPort
   readonly privateKey: KeyObject
   readonly clock: Clock
   readonly random: Random
@@ -42,14 +44,14 @@ export interface Disk {
 }
 
 export async function startDisk(parts: DiskParts): Promise<Disk> {
-  const { settings, kms, privateKey, clock, random, log, onBroken } = parts
+  const { settings, kms, moments, privateKey, clock, random, log, onBroken } = parts
   const { dataFolder, accessSecret, holderId, host } = settings
   const leases = new LeaseBook({ holderId, privateKey, kms, clock, log })
   const turns = new Turns()
   const memory = new RequestMemory()
   const volumes = new Volumes({ dataFolder, leases, memory, turns, clock, random, log })
   const runs = new CopyRuns(log)
-  const copies = new ImageCopies({ dataFolder, volumes, leases, turns, runs, clock, random })
+  const copies = new ImageCopies({ dataFolder, volumes, leases, moments, turns, runs, clock, random })
   const reencryptions = new Reencryptions({ volumes, leases, clock, random, log })
   const imageExports = makeImageExports({ dataFolder, volumes, leases, runs, clock, random })
   const exports = new Exports(volumes)
@@ -62,7 +64,7 @@ export async function startDisk(parts: DiskParts): Promise<Disk> {
     hello: async () => ({ holderId, publicKey, tcpPort }),
     fence: async (leaseIds) => leases.fence(leaseIds),
     createVolume: (volume) => volumes.create(volume),
-    createSnapshot: (source, snapshot) => copies.createSnapshot(source, snapshot),
+    createSnapshot: (source, snapshot, momentId) => copies.createSnapshot(source, snapshot, momentId),
     createVolumeFrom: (volume, source, options) => copies.createVolumeFrom(volume, source, options),
     describeImage: (imageId) => copies.describe(imageId),
     importStaged: (image, wanted) => copies.importStaged(image, wanted),

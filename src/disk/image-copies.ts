@@ -21,7 +21,8 @@ import type { ImageSource } from './image-source.ts'
 import { fileMode, finishImage, hasImage, makeHeader, makeImage, readImageHeader } from './image.ts'
 import type { LeaseBook } from './leases.ts'
 import { reflink } from './live-copy.ts'
-import type { LiveCopy } from './live-copy.ts'
+import { anyMoment, momentOf } from './moments.ts'
+import type { Moment, MomentsPort } from './moments.ts'
 import type { ImageDescription, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
 import { withReencryption } from './reencryption.ts'
 import { Turns } from './turns.ts'
@@ -31,6 +32,7 @@ export interface ImageCopiesParts {
   readonly dataFolder: string
   readonly volumes: Volumes
   readonly leases: LeaseBook
+  readonly moments: MomentsPort
   readonly runs: CopyRuns
   /** Of images by their ids, together with whoever else makes or removes them. */
   readonly turns: Turns
@@ -50,10 +52,11 @@ export class ImageCopies {
     this.#parts = parts
   }
 
-  /** See DiskPort. */
-  async createSnapshot(source: VolumeSpec, snapshot: VolumeSpec): Promise<SnapshotTaken> {
+  /** See DiskProcessPort. */
+  async createSnapshot(source: VolumeSpec, snapshot: VolumeSpec, momentId?: string): Promise<SnapshotTaken> {
     requireRoom(snapshot, source.capacityBytes)
-    await this.#make(snapshot.volumeId, (run) => this.#takeSnapshot(source, snapshot, run))
+    const moment = momentId === undefined ? anyMoment : momentOf(this.#parts, momentId)
+    await this.#make(snapshot.volumeId, (run) => this.#takeSnapshot(source, snapshot, run, moment))
     return { storedBytes: (await this.describe(snapshot.volumeId))?.storedBytes ?? 0 }
   }
 
@@ -114,7 +117,7 @@ export class ImageCopies {
     return runs.track(made)
   }
 
-  async #takeSnapshot(source: VolumeSpec, snapshot: VolumeSpec, run: CopyRun): Promise<void> {
+  async #takeSnapshot(source: VolumeSpec, snapshot: VolumeSpec, run: CopyRun, moment: Moment): Promise<void> {
     const { dataFolder, volumes } = this.#parts
     await this.#withKeys({ source, copy: snapshot }, run, async ({ volumeKey, dataKey, sourceHeader }) => {
       const header = this.#header(snapshot, dataKey, volumeKey)
@@ -122,7 +125,9 @@ export class ImageCopies {
       const use = await volumes.use(source, () => run.abort(ended))
       try {
         await makeImage(dataFolder, snapshot.volumeId, async (path) => {
-          if (!(await use.liveCopy.clone(path))) await this.#copyLive(source.volumeId, use.liveCopy, path, run)
+          if (!(await use.liveCopy.clone(path, moment))) {
+            await this.#copyLive(source.volumeId, path, run, (fd) => use.liveCopy.copy(fd, run, moment))
+          }
           await requireHeader(dataFolder, source.volumeId, sourceHeader)
           await this.#finish(path, header, snapshot, run)
         })
@@ -132,12 +137,12 @@ export class ImageCopies {
     })
   }
 
-  #copyLive(sourceId: string, live: LiveCopy, path: string, run: CopyRun): Promise<void> {
+  #copyLive(sourceId: string, path: string, run: CopyRun, copy: (fd: number) => Promise<void>): Promise<void> {
     return this.#queues.take(`live ${sourceId}`, async () => {
       const file = await open(path, 'wx', fileMode)
       try {
         run.check()
-        await live.copy(file.fd, run)
+        await copy(file.fd)
       } finally {
         await file.close()
       }

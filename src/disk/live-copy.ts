@@ -10,6 +10,8 @@ import { storedBytesOf, storedPieces } from './copy-stored.ts'
 import type { CopySource } from './copy-stored.ts'
 import { DeviceFault } from './device.ts'
 import type { Keeper } from './keeper.ts'
+import { anyMoment } from './moments.ts'
+import type { Moment } from './moments.ts'
 import type { Preservation } from './preservation.ts'
 import type { RangeLock } from './range-lock.ts'
 
@@ -37,21 +39,28 @@ export class LiveCopy {
   }
 
   /** Makes a file that shares all its blocks with the image. False where the file system cannot, and then there is none. */
-  clone(to: string): Promise<boolean> {
-    return this.#counted(() => this.#clone(to))
+  clone(to: string, moment = anyMoment): Promise<boolean> {
+    return this.#counted(() => this.#clone(to, moment))
   }
 
-  async #clone(to: string): Promise<boolean> {
+  async #clone(to: string, moment: Moment): Promise<boolean> {
     const { path, lock } = this.#parts
     // The first time writes what is dirty to the disk, while the volume is in use, and finds out whether it can be done.
     if (!(await reflink(path, to))) return false
     await rm(to)
-    return lock.run(this.#everything(true), () => reflink(path, to))
+    await moment.ready()
+    const isCloned = await lock.run(this.#everything(true), async () => {
+      await moment.held()
+      return reflink(path, to)
+    })
+    // What is copied instead would be of another moment.
+    if (!isCloned && moment !== anyMoment) throw new DeviceFault('EIO', 'the image could not be cloned')
+    return isCloned
   }
 
   /** Copies the data area to that of an image in the making. One copy at a time. Rejects when it was aborted, or failed. */
-  copy(fd: number, run: CopyRun): Promise<void> {
-    return this.#counted(() => this.#copy(fd, run))
+  copy(fd: number, run: CopyRun, moment = anyMoment): Promise<void> {
+    return this.#counted(() => this.#copy(fd, run, moment))
   }
 
   async #counted<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -64,12 +73,14 @@ export class LiveCopy {
     }
   }
 
-  async #copy(fd: number, run: CopyRun): Promise<void> {
+  async #copy(fd: number, run: CopyRun, moment: Moment): Promise<void> {
     const { source, lock, preservation } = this.#parts
     const stop = (): void => preservation.end()
     run.signal.addEventListener('abort', stop)
     try {
+      await moment.ready()
       await lock.run(this.#everything(true), async () => {
+        await moment.held()
         run.check()
         preservation.begin(fd)
       })

@@ -18,7 +18,8 @@ import { imageIds, socketPath, sweepLeftovers } from './folders.ts'
 import { faultOf } from './copy-runs.ts'
 import { lanesMax } from './lane-port.ts'
 import type { LeaseKms } from './leases.ts'
-import type { DiskPort, ImagesPort } from './port.ts'
+import { Moments } from './moments.ts'
+import type { DiskPort, ImagesPort, SnapshotMember, SnapshotTaken } from './port.ts'
 import { removeExported, stage, unstage, withExported } from './staging.ts'
 import { startWorker } from './worker.ts'
 import type { Worker } from './worker.ts'
@@ -58,7 +59,8 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
   // A path that leaves no room for unix sockets is a mistake in the configuration, to be heard of now.
   socketPath(options.dataFolder, '')
   await sweepLeftovers(options.dataFolder)
-  const slots = Array.from({ length: options.processCount }, (_, index) => new Slot(index, options))
+  const moments = new Moments()
+  const slots = Array.from({ length: options.processCount }, (_, index) => new Slot(index, options, moments))
   try {
     await Promise.all(slots.map((slot) => slot.start()))
   } catch (error) {
@@ -71,6 +73,15 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
   const staging = new Map<string, AbortController>()
   const sending = new Map<string, AbortController>()
   const of = (volumeId: string): PoolPort => slotOf(slots, volumeId).port()
+  async function takeSnapshot({ source, snapshot }: SnapshotMember, momentId?: string): Promise<SnapshotTaken> {
+    const slot = slotOf(slots, source.volumeId)
+    making.set(snapshot.volumeId, slot)
+    try {
+      return await slot.port().createSnapshot(source, snapshot, momentId)
+    } finally {
+      making.delete(snapshot.volumeId)
+    }
+  }
   const port: DiskPort = {
     createVolume: async (volume) => of(volume.volumeId).createVolume(volume),
     async deleteVolume(volumeId) {
@@ -79,14 +90,31 @@ export async function startDiskPool(given: DiskPoolOptions): Promise<DiskPool> {
       await making.get(volumeId)?.port().deleteVolume(volumeId)
       await of(volumeId).deleteVolume(volumeId)
     },
-    async createSnapshot(source, snapshot) {
-      const slot = slotOf(slots, source.volumeId)
-      making.set(snapshot.volumeId, slot)
-      try {
-        return await slot.port().createSnapshot(source, snapshot)
-      } finally {
-        making.delete(snapshot.volumeId)
-      }
+    createSnapshot: (source, snapshot) => takeSnapshot({ source, snapshot }),
+    async createSnapshots(members) {
+      const ids = members.map(({ snapshot }) => snapshot.volumeId)
+      const there = await Promise.all(ids.map((id) => port.describeImage(id)))
+      const known = there.flatMap((one) => (one ? [{ storedBytes: one.storedBytes }] : []))
+      if (known.length === members.length) return known
+      // What an attempt has left that did not get to its end is of another moment.
+      for (const [i, id] of ids.entries()) if (there[i]) await port.deleteVolume(id)
+      const momentId = makeUuid(options.random)
+      moments.begin(momentId, members.length)
+      const causes: unknown[] = []
+      const attempts = members.map(async (member) => {
+        try {
+          return await takeSnapshot(member, momentId)
+        } catch (error) {
+          causes.push(error)
+          moments.end(momentId)
+          throw error
+        }
+      })
+      const taken = (await Promise.allSettled(attempts)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+      moments.end(momentId)
+      if (causes.length === 0) return taken
+      for (const id of ids) await port.deleteVolume(id)
+      throw causes[0]
     },
     createVolumeFrom: async (volume, source, options) => of(volume.volumeId).createVolumeFrom(volume, source, options),
     reencryptVolume: async (volume, limit) => of(volume.volumeId).reencryptVolume(volume, limit),
@@ -163,6 +191,7 @@ function slotOf(slots: readonly Slot[], volumeId: string): Slot {
 class Slot {
   readonly #index: number
   readonly #options: DiskPoolOptions
+  readonly #moments: Moments
   #worker: Worker | null = null
   /** The port of the first process, which its successors take over: connection URIs stay good. */
   #tcpPort: number
@@ -171,8 +200,9 @@ class Slot {
   #restarting: Promise<void> | null = null
   #cancelRestart: () => void = () => undefined
 
-  constructor(index: number, options: DiskPoolOptions) {
+  constructor(index: number, options: DiskPoolOptions, moments: Moments) {
     this.#index = index
+    this.#moments = moments
     this.#options = options
     this.#tcpPort = options.tcpPort === 0 ? 0 : options.tcpPort + index
   }
@@ -190,6 +220,7 @@ class Slot {
         laneThreadsMax: lanesOfEach(this.#options.processCount),
       },
       kms,
+      moments: this.#moments,
       clock,
       log,
     })

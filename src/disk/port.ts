@@ -46,6 +46,11 @@ export interface SnapshotTaken {
   readonly storedBytes: number
 }
 
+export interface SnapshotMember {
+  readonly source: VolumeSpec
+  readonly snapshot: VolumeSpec
+}
+
 export interface CopyProgress {
   readonly doneBytes: number
   readonly totalBytes: number
@@ -110,6 +115,11 @@ export interface DiskPort {
    * it is there already. Fault 'not_found' when the source has no image.
    */
   createSnapshot(source: VolumeSpec, snapshot: VolumeSpec): Promise<SnapshotTaken>
+  /**
+   * The same of several volumes, all at one moment: no write is in whose client had been told before of another that is not.
+   * All of the images are there afterwards, or none; those that are there without the others are made anew.
+   */
+  createSnapshots(members: readonly SnapshotMember[]): Promise<readonly SnapshotTaken[]>
   /**
    * Makes a volume's image from another image: a snapshot, or a volume that nobody writes. Ciphertext is copied, and only the
    * key slot is new; with `reencrypt` there is a new volume key too, and every sector is encrypted again, so that the source's

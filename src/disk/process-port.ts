@@ -2,7 +2,8 @@
 
 import type { LogLevel } from '#base/log.ts'
 import type { FenceAck, KmsPort } from '#kms/port.ts'
-import type { DiskPort, ExportWanted, ImportSpec, VolumeSpec } from './port.ts'
+import type { MomentsPort } from './moments.ts'
+import type { DiskPort, ExportWanted, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
 
 /** The first message to the child. It carries a secret, so it is not on the command line, where everybody reads it. */
 export interface ProcessSettings {
@@ -24,7 +25,10 @@ export interface Hello {
 }
 
 /** What the child offers. A stream does not cross: files are staged (staging.ts), by the parent or for it. */
-export interface DiskProcessPort extends Omit<DiskPort, 'importImage' | 'exportImage'> {
+export interface DiskProcessPort
+  extends Omit<DiskPort, 'importImage' | 'exportImage' | 'createSnapshot' | 'createSnapshots'> {
+  /** With a moment, at the one at which all of its copies are taken (moments.ts). */
+  createSnapshot(source: VolumeSpec, snapshot: VolumeSpec, momentId?: string): Promise<SnapshotTaken>
   /** Makes the image of the staged file. */
   importStaged(image: VolumeSpec, wanted: ImportSpec): Promise<void>
   /** Makes the file of the image. */
@@ -35,4 +39,4 @@ export interface DiskProcessPort extends Omit<DiskPort, 'importImage' | 'exportI
 }
 
 /** What the parent offers. */
-export type ParentPort = Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'>
+export type ParentPort = Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'> & MomentsPort

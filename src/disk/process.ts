@@ -32,10 +32,11 @@ function run(settings: ProcessSettings): void {
   const starting = Promise.withResolvers<Disk>()
   // `hello` reports it; without a listener of its own it would end the process first.
   starting.promise.catch(() => undefined)
-  const kms = connectPorts<ParentPort>(parentPipe, lateDisk(starting.promise), onBroken)
+  const parent = connectPorts<ParentPort>(parentPipe, lateDisk(starting.promise), onBroken)
   startDisk({
     settings,
-    kms,
+    kms: parent,
+    moments: parent,
     privateKey,
     clock: systemClock,
     random: systemRandom,
@@ -56,7 +57,7 @@ function lateDisk(disk: Promise<Disk>): DiskProcessPort {
     fence: async (leaseIds) => (await disk).port.fence(leaseIds),
     createVolume: async (volume) => (await disk).port.createVolume(volume),
     deleteVolume: async (volumeId) => (await disk).port.deleteVolume(volumeId),
-    createSnapshot: async (source, snapshot) => (await disk).port.createSnapshot(source, snapshot),
+    createSnapshot: async (source, snapshot, momentId) => (await disk).port.createSnapshot(source, snapshot, momentId),
     createVolumeFrom: async (volume, source, options) => (await disk).port.createVolumeFrom(volume, source, options),
     describeImage: async (imageId) => (await disk).port.describeImage(imageId),
     importStaged: async (image, wanted) => (await disk).port.importStaged(image, wanted),

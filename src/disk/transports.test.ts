@@ -19,6 +19,7 @@ import { ByteReader } from './byte-reader.ts'
 import { startDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
 import { imagePath } from './folders.ts'
+import { Moments } from './moments.ts'
 import { command, commandFlag, replyType } from './nbd-wire.ts'
 import type { VolumeSpec } from './port.ts'
 import { socketCalls } from './socket-calls.ts'
@@ -56,6 +57,7 @@ for (const { name, threads, skip } of transports) {
           logLevel: 'silent',
         },
         kms,
+        moments: new Moments(),
         privateKey: generateKeyPairSync('ed25519').privateKey,
         clock: systemClock,
         random: systemRandom,

@@ -11,11 +11,13 @@ import type { LeaseHolder } from '#kms/port.ts'
 import { bounded, fenceOrKill, watch } from './deadline.ts'
 import type { PoolPort, Watched } from './deadline.ts'
 import type { LeaseKms } from './leases.ts'
+import type { MomentsPort } from './moments.ts'
 import type { DiskProcessPort, Hello, ParentPort, ProcessSettings } from './process-port.ts'
 
 export interface WorkerOptions {
   readonly settings: ProcessSettings
   readonly kms: LeaseKms
+  readonly moments: MomentsPort
   readonly clock: Clock
   readonly log: Log
 }
@@ -43,7 +45,7 @@ const environment = {
 }
 
 /** Fulfilled when clients can come; rejects when it could not start, and then it has ended. */
-export async function startWorker({ settings, kms, clock, log }: WorkerOptions): Promise<Worker> {
+export async function startWorker({ settings, kms, moments, clock, log }: WorkerOptions): Promise<Worker> {
   const child = fork(new URL('process.ts', import.meta.url), {
     serialization: 'advanced',
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -54,7 +56,7 @@ export async function startWorker({ settings, kms, clock, log }: WorkerOptions):
   child.on('error', (err) => log.error({ err }, 'disk process could not be reached'))
   const leases = new Set<string>()
   child.send(settings, () => undefined)
-  const remote = connectPorts<DiskProcessPort>(pipeTo(child), leasing(kms, leases), (err) =>
+  const remote = connectPorts<DiskProcessPort>(pipeTo(child), parentPort(kms, moments, leases), (err) =>
     log.error({ err }, 'a call from a disk process broke'),
   )
   void ended.then(() => giveBack(settings.holderId, { leases, kms, log }))
@@ -91,9 +93,10 @@ function pipeTo(child: ChildProcess): Pipe {
   }
 }
 
-/** The key manager as the process sees it. Remembers its leases. */
-function leasing(kms: LeaseKms, leases: Set<string>): ParentPort {
+/** The key manager as the process sees it, and the moments. Remembers its leases. */
+function parentPort(kms: LeaseKms, moments: MomentsPort, leases: Set<string>): ParentPort {
   return {
+    arriveAt: (momentId, stage) => moments.arriveAt(momentId, stage),
     async leaseDataKey(holderId, request) {
       const leased = await kms.leaseDataKey(holderId, request)
       leases.add(leased.leaseId)

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { Fault } from '#base/fault.ts'
 import { attachedVolume, post, restored, stableSnapshot, zone } from './testing/snapshots.ts'
 import { assertWhole, struckEverywhere } from './testing/struck.ts'
-import { makeWorld, volumeBody } from './testing/world.ts'
+import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
 
 test('taking a snapshot ends in a stable one or in nothing, and the volume is free again', async () => {
   const strikes = await struckEverywhere(
@@ -162,4 +162,46 @@ test('pending does not last for ever: a disk that refuses, or never answers, fai
     assert.equal((await world.call('DELETE', `/v1/snapshots/${second.id}`)).status, 202)
     assert.equal((await world.call('DELETE', `/v1/volumes/${volume.id}`)).status, 204)
   }
+})
+
+test('a group waits for a member whose key is shut, goes without one whose key has gone, and is taken whole', async () => {
+  await using world = await makeWorld()
+  const other = keyOfA.replace(/.{4}$/, 'ffff')
+  world.kms.put(other)
+  const volumes: string[] = []
+  for (const crn of [keyOfA, other]) {
+    const body = volumeBody({ encryption_key: { crn } })
+    volumes.push((await world.call('POST', '/v1/volumes', { body })).body.id)
+  }
+  await world.settle()
+  const body = { zone: { name: 'us-south-3' }, volume_attachments: volumes.map((id) => ({ volume: { id } })) }
+  await world.call('POST', '/v1/instances', { body })
+  await world.settle()
+  const take = async () => {
+    const snapshots = volumes.map((id) => ({ source_volume: { id } }))
+    const { body: made } = await world.call('POST', '/v1/snapshot_consistency_groups', { body: { snapshots } })
+    return made.snapshots.map(({ id }: { id: string }) => id)
+  }
+  const states = async (ids: readonly string[]) => {
+    const shown = ids.map(async (id) => (await world.call('GET', `/v1/snapshots/${id}`)).body.lifecycle_state)
+    return (await Promise.all(shown)).sort()
+  }
+  /** The key changes before a disk takes the snapshots. */
+  const meanwhile = async (standing: 'disabled' | 'deleted') => {
+    world.disk.refusal = new Fault('unavailable', 'the disk process starts again')
+    world.kms.put(other, standing)
+    await world.pass()
+    world.disk.refusal = null
+    for (let i = 0; i < 3; i++) await world.pass()
+  }
+  const waiting = await take()
+  await meanwhile('disabled')
+  assert.deepEqual(await states(waiting), ['pending', 'unusable'])
+  world.kms.put(other)
+  for (let i = 0; i < 3; i++) await world.pass()
+  assert.deepEqual(await states(waiting), ['stable', 'stable'])
+
+  const without = await take()
+  await meanwhile('deleted')
+  assert.deepEqual(await states(without), ['failed', 'stable'])
 })

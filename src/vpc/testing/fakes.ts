@@ -183,6 +183,11 @@ export class FakeDisk {
       this.images.set(snapshot.volumeId, snapshot)
       return { storedBytes: 0 }
     },
+    createSnapshots: async (members) => {
+      if (this.refusal) throw this.refusal
+      for (const { snapshot } of members) this.images.set(snapshot.volumeId, snapshot)
+      return members.map(() => ({ storedBytes: 0 }))
+    },
     createVolumeFrom: async (volume) => {
       if (this.refusal) throw this.refusal
       this.images.set(volume.volumeId, volume)

@@ -66,6 +66,7 @@ export async function makeWorld() {
         'removeExport',
         'connect',
         'createSnapshot',
+        'createSnapshots',
         'createVolumeFrom',
         'importImage',
         'exportImage',
