@@ -338,7 +338,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       ...ledger.consumers,
     ].map((consumer) => ({
       ...consumer,
-      reconcile: () => audit.outside(() => consumer.reconcile()),
+      reconcile: (signal?: AbortSignal) => audit.outside(() => consumer.reconcile(signal)),
     })),
   })
   parts.defer(() => dispatcher?.stop())

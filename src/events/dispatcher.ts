@@ -11,8 +11,11 @@ import { moveCursor, newestSeq, readCursor } from './outbox.ts'
 export interface Consumer {
   readonly name: string
   readonly types: readonly EventType[]
-  /** Brings the world to what the tables say. Rejecting means "not done": it is woken again. */
-  reconcile(): Promise<void>
+  /**
+   * Brings the world to what the tables say. Rejecting means "not done": it is woken again. A long one rejects when the
+   * signal says that nobody waits for it any more.
+   */
+  reconcile(signal?: AbortSignal): Promise<void>
 }
 
 export interface Dispatcher {
@@ -36,14 +39,14 @@ export function startDispatcher(parts: {
   function makeWorker(consumer: Consumer) {
     let running: Promise<void> | null = null
     let again: 'no' | 'look' | 'force' = 'no'
-    let stopped = false
+    const stopping = new AbortController()
     let cancelTimer: () => void = nothing
 
     async function pass(forced: boolean): Promise<void> {
       const cursor = await readCursor(database.reads, consumer.name)
       const seq = await newestSeq(database.reads, consumer.types, cursor)
       if (seq === null && !forced) return
-      await consumer.reconcile()
+      await consumer.reconcile(stopping.signal)
       if (seq !== null) await database.transaction((tx) => moveCursor(tx, consumer.name, seq))
     }
 
@@ -54,13 +57,14 @@ export function startDispatcher(parts: {
         await pass(forced)
       } catch (error) {
         nextMs = retryMs
-        if (!stopped) log.error({ err: error, consumer: consumer.name }, 'a consumer did not finish and will run again')
+        if (!stopping.signal.aborted)
+          log.error({ err: error, consumer: consumer.name }, 'a consumer did not finish and will run again')
       }
-      if (!stopped) cancelTimer = clock.after(nextMs, () => start(true))
+      if (!stopping.signal.aborted) cancelTimer = clock.after(nextMs, () => start(true))
     }
 
     function start(forced: boolean): void {
-      if (stopped) return
+      if (stopping.signal.aborted) return
       if (running) {
         again = forced ? 'force' : again === 'no' ? 'look' : again
         return
@@ -78,7 +82,7 @@ export function startDispatcher(parts: {
       look: () => start(false),
       force: () => start(true),
       async stop() {
-        stopped = true
+        stopping.abort()
         cancelTimer()
         await running
       },

@@ -26,22 +26,23 @@ const eventOf = {
   vpc_image: imageEvent,
 } as const satisfies Record<KeyedTable, (noted: Noted) => Event>
 
-export async function followKeys(parts: VpcParts): Promise<void> {
-  for (const table of keyedTables) await followTable(parts, table)
+export async function followKeys(parts: VpcParts, signal?: AbortSignal): Promise<void> {
+  for (const table of keyedTables) await followTable(parts, table, signal)
   await followBetweenKeys(parts)
 }
 
-async function followTable(parts: VpcParts, table: KeyedTable): Promise<void> {
+async function followTable(parts: VpcParts, table: KeyedTable, signal?: AbortSignal): Promise<void> {
   let after: Pick<KeyInUse, 'keyCrn' | 'accountId'> = { keyCrn: '', accountId: '' }
   for (;;) {
     const keys = await keysInUse(parts.database.reads, table, parts.region, after, vpcSweepPage)
     const last = keys.at(-1)
     if (!last) return
     const requests = keys.map(({ keyCrn, accountId }) => ({ keyCrn, as: blockStorageOf(accountId) }))
+    signal?.throwIfAborted()
     const reports = await parts.kms.standings(requests)
     for (const [i, key] of keys.entries()) {
       const standing = reports[i]?.standing
-      if (standing !== undefined && !isNoted(key, standing)) await follow(parts, key, standing)
+      if (standing !== undefined && !isNoted(key, standing)) await follow(parts, key, standing, signal)
     }
     if (keys.length < vpcSweepPage) return
     after = last
@@ -59,10 +60,12 @@ export async function follow(
   parts: VpcParts,
   key: Pick<KeyInUse, 'accountId' | 'keyCrn'>,
   standing: KeyStanding,
+  signal?: AbortSignal,
 ): Promise<void> {
   let now = standing
   while ((await followSome(parts, key, now)) === followedAtOnceMax) {
     await nextTurn()
+    signal?.throwIfAborted()
     // It may be another by now, and this is not to be the last to say otherwise.
     const [report] = await parts.kms.standings([{ keyCrn: key.keyCrn, as: blockStorageOf(key.accountId) }])
     now = report?.standing ?? now

@@ -8,12 +8,12 @@ import { followRotation } from './follow-rotation.ts'
 import type { VpcParts } from './parts.ts'
 import { blockStorageOf } from './volume.ts'
 
-export async function followNotices(parts: VpcParts): Promise<void> {
+export async function followNotices(parts: VpcParts, signal?: AbortSignal): Promise<void> {
   // Read before anything is done about them: what comes later waits for the next pass.
   const pending = await parts.kms.pendingNotices('server-protect', vpcSweepPage)
-  await followRotation(parts)
+  await followRotation(parts, signal)
   if (pending.length === 0) return
-  await followKeys(parts)
+  await followKeys(parts, signal)
   for (const { noticeId, accountId, keyState } of pending) {
     try {
       await parts.kms.acknowledge({ noticeId, as: blockStorageOf(accountId), keyState })

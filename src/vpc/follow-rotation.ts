@@ -14,17 +14,18 @@ import { heldDataKeys, keyedTables, replaceDataKey } from './tables-keyed.ts'
 import type { HeldDataKey, KeyedTable } from './tables-keyed.ts'
 import { blockStorageOf } from './volume.ts'
 
-export async function followRotation(parts: VpcParts): Promise<void> {
-  for (const table of keyedTables) await followTable(parts, table)
+export async function followRotation(parts: VpcParts, signal?: AbortSignal): Promise<void> {
+  for (const table of keyedTables) await followTable(parts, table, signal)
 }
 
-async function followTable(parts: VpcParts, table: KeyedTable): Promise<void> {
+async function followTable(parts: VpcParts, table: KeyedTable, signal?: AbortSignal): Promise<void> {
   let afterId = ''
   let isFirst = true
   for (;;) {
     const page = await heldDataKeys(parts.database.reads, table, parts.region, afterId, vpcSweepPage)
     const last = page.at(-1)
     if (!last) return
+    signal?.throwIfAborted()
     const lagging = await parts.kms.lagging(
       page.map(({ accountId, crn, keyCrn, keyVersionId }) => ({
         keyCrn,
@@ -35,6 +36,7 @@ async function followTable(parts: VpcParts, table: KeyedTable): Promise<void> {
     )
     for (const batch of batchesOf(page.filter((_, i) => lagging[i]))) {
       if (!isFirst) await pause(parts.clock, rewrapPauseMs)
+      signal?.throwIfAborted()
       isFirst = false
       await rewrap(parts, table, batch)
     }

@@ -15,9 +15,10 @@ import { blockStorageOf } from './volume.ts'
  * registration that has no row at the later moment has lost it for good; the other way round, a volume that was made
  * between the two reads would look like an orphan.
  */
-export async function sweepRegistrations(parts: VpcParts): Promise<void> {
+export async function sweepRegistrations(parts: VpcParts, signal?: AbortSignal): Promise<void> {
   let after = ''
   for (;;) {
+    signal?.throwIfAborted()
     const page = await parts.kms.registrationsOf('server-protect', after, vpcSweepPage)
     for (const table of keyedTables) await sweepPage(parts, table, page)
     const last = page.at(-1)

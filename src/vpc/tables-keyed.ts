@@ -1,6 +1,7 @@
 // SQL that volumes, snapshots and custom images share: all are images under a data key, in a phase, and follow what becomes of their root
 // key. Across accounts, for background work; see tables-work.ts.
 
+import { sql } from 'kysely'
 import type { ExpressionBuilder } from 'kysely'
 import type { ImageId, SnapshotId, VolumeId } from '#base/id.ts'
 import type { Grant } from '#iam/port.ts'
@@ -94,7 +95,10 @@ export interface KeyInUse {
 
 type KeyOfAccount = Pick<KeyInUse, 'accountId' | 'keyCrn'>
 
-/** The keys that the table's rows lie under, with the account whose they are; in pages. */
+/**
+ * The keys that the table's rows lie under, with the account whose they are; in pages. From one key to the next by the index,
+ * past the rows between them: a pass costs its keys, however many volumes each of them has.
+ */
 export async function keysInUse(
   reads: Reads,
   table: KeyedTable,
@@ -102,25 +106,29 @@ export async function keysInUse(
   after: KeyOfAccount,
   limit: number,
 ): Promise<KeyInUse[]> {
-  const rows = await reads
-    .selectFrom(like(table))
-    .select(['account_id as accountId', 'key_crn as keyCrn'])
-    .select(({ fn }) => [fn.min('key_standing').as('least'), fn.max('key_standing').as('greatest')])
-    .where('region', '=', region)
-    .where('phase', 'not in', hiddenPhases)
-    .where(hasOneKey)
-    .where(({ eb, or, and }) =>
-      or([
-        eb('key_crn', '>', after.keyCrn),
-        and([eb('key_crn', '=', after.keyCrn), eb('account_id', '>', after.accountId)]),
-      ]),
+  const rows = sql.table(table)
+  const shown = sql`one.region = ${region} and one.phase not in (${sql.join([...hiddenPhases])})
+    and one.id not in (select volume_id from vpc_reencryption where phase = 'running')`
+  // In two steps, each of which the index begins at its place: another account of the key, or another key.
+  const beyond = (keyCrn: unknown, accountId: unknown) => sql`coalesce(
+    (select one.id from ${rows} as one where ${shown} and one.key_crn = ${keyCrn} and one.account_id > ${accountId}
+     order by one.account_id limit 1),
+    (select one.id from ${rows} as one where ${shown} and one.key_crn > ${keyCrn}
+     order by one.key_crn, one.account_id limit 1))`
+  const noted = (direction: 'asc' | 'desc') =>
+    sql`select one.key_standing from ${rows} as one where ${shown} and one.key_crn = found.key_crn
+        and one.account_id = found.account_id order by one.key_standing ${sql.raw(direction)} limit 1`
+  const { rows: keys } = await sql<KeyOfAccount & { readonly least: KeyStanding; readonly greatest: KeyStanding }>`
+    with recursive found(key_crn, account_id, n) as (
+      select next.key_crn, next.account_id, 1 from ${rows} as next where next.id = ${beyond(after.keyCrn, after.accountId)}
+      union all
+      select next.key_crn, next.account_id, found.n + 1 from found
+      join ${rows} as next on next.id = ${beyond(sql.ref('found.key_crn'), sql.ref('found.account_id'))}
+      where found.n < ${limit}
     )
-    .groupBy(['account_id', 'key_crn'])
-    .orderBy('key_crn')
-    .orderBy('account_id')
-    .limit(limit)
-    .execute()
-  return rows.map(({ least, greatest, ...key }) => ({ ...key, standings: [least, greatest] }))
+    select key_crn as "keyCrn", account_id as "accountId", (${noted('asc')}) as least, (${noted('desc')}) as greatest
+    from found order by key_crn, account_id`.execute(reads)
+  return keys.map(({ least, greatest, ...key }) => ({ ...key, standings: [least, greatest] }))
 }
 
 export interface Noted {
@@ -180,7 +188,7 @@ export interface HeldDataKey {
   readonly wrapped: Uint8Array
 }
 
-/** The wrapped data keys that the table holds, in pages by id. */
+/** The wrapped data keys that the table holds, in pages by id; rows whose key has no version that is known are none. */
 export async function heldDataKeys(
   reads: Reads,
   table: KeyedTable,
@@ -193,6 +201,7 @@ export async function heldDataKeys(
     .select(['id', 'account_id', 'crn', 'key_crn', 'key_version_id', 'wrapped_data_key'])
     .where('region', '=', region)
     .where('phase', 'not in', hiddenPhases)
+    .where('key_version_id', 'is not', null)
     .where(({ eb, ref }) => eb(ref('id'), '>', afterId as VolumeId))
     .orderBy('id')
     .limit(limit)

@@ -219,7 +219,7 @@ const consumersOf = (parts: VpcParts, copies: Copies, reencryptions: Copies): re
       'vpc.volume.reencryption-started',
       'vpc.volume.reencrypted',
     ],
-    reconcile: () => followKeys(parts),
+    reconcile: (signal) => followKeys(parts, signal),
   },
   {
     name: 'vpc.notices',
@@ -232,12 +232,10 @@ const consumersOf = (parts: VpcParts, copies: Copies, reencryptions: Copies): re
       'kms.key.sync-requested',
       'iam.policy.created',
       'iam.account.enabled',
-      'vpc.volume.created',
-      'vpc.snapshot.created',
-      'vpc.image.created',
       'vpc.volume.reencrypted',
+      // Not of what is made: it begins with the newest version, and where a rotation overtook it, the next sweep finds it.
     ],
-    reconcile: () => followNotices(parts),
+    reconcile: (signal) => followNotices(parts, signal),
   },
   {
     name: 'vpc.registrations',
@@ -250,6 +248,6 @@ const consumersOf = (parts: VpcParts, copies: Copies, reencryptions: Copies): re
       'vpc.image.deleted',
       'kms.key.sync-requested',
     ],
-    reconcile: () => sweepRegistrations(parts),
+    reconcile: (signal) => sweepRegistrations(parts, signal),
   },
 ]
