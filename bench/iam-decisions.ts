@@ -81,9 +81,16 @@ async function measure(count: number): Promise<{ readonly permit: number; readon
       database,
       outbox: makeOutbox(systemClock, systemRandom),
       clock: systemClock,
+      keyClock: systemClock,
       log: makeLog('silent'),
     })
-    const permissions = makePermissions({ database, clock: systemClock, records, propagationMs: 0 })
+    const permissions = makePermissions({
+      database,
+      clock: systemClock,
+      keyClock: systemClock,
+      records,
+      propagationMs: 0,
+    })
     const perSecond = async (asked: Target): Promise<number> => {
       const decisions = 3000
       const rates: number[] = []

@@ -61,8 +61,10 @@ import { holdDataFolder } from '#store/data-folder.ts'
 import { notYetContract } from '#vpc/contract-not-yet.ts'
 import { reencryptionContract } from '#vpc/contract-reencryption.ts'
 import { connectionContract, vpcContract } from '#vpc/contract.ts'
+import { zonesOf } from '#vpc/regions.ts'
 import { connectionRoutes, notYetRoutes, reencryptionRoutes, vpcRoutes } from '#vpc/routes.ts'
 import { makeSearchable } from '#vpc/searchable.ts'
+import { volumeProfiles } from '#vpc/volume-profiles.ts'
 import { makeVpc } from '#vpc/vpc.ts'
 import type { Vpc } from '#vpc/vpc.ts'
 import { accessSecret } from './access-secret.ts'
@@ -118,7 +120,17 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   let dispatcher: Dispatcher | null = null
 
   const policyPropagationMs = config.policyPropagationSeconds * 1000
-  const iam = await makeIam({ database, outbox, clock, random, sealer, log, policyPropagationMs })
+  const iam = await makeIam({
+    database,
+    outbox,
+    clock,
+    keyClock,
+    places: { profiles: volumeProfiles.map(({ name }) => name), zones: zonesOf(config.region) },
+    random,
+    sealer,
+    log,
+    policyPropagationMs,
+  })
   parts.defer(() => iam.close())
   const kms = makeKms({
     database,
@@ -229,6 +241,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     auditLog: { flush: audit.flush, prove: proofs.prove, signStatement: auditLog.signStatement },
     sealer,
     allowPrivateWebhooks: config.allowPrivateWebhooks,
+    authorizationNoticeDays: config.authorizationNoticeDays,
     wake: (consumer) => dispatcher?.wake(consumer),
   })
 
@@ -243,6 +256,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     iam.operatorThrottle,
   )
   const afterAdvance = async (): Promise<void> => {
+    await iam.noteEnded()
     await kms.sweep()
     await pruneAudit()
     dispatcher?.wake('kms.leases')
@@ -330,7 +344,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     log,
     consumers: [
       leasesConsumer(kms),
-      sweepsConsumer(kms, pruneAudit),
+      sweepsConsumer(kms, iam, pruneAudit),
       ...iam.consumers,
       ...resources.consumers,
       ...cos.consumers,

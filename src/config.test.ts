@@ -23,6 +23,7 @@ test('parseConfig() has a default for everything and stays on loopback', () => {
     nbdPort: 10_809,
     policyPropagationSeconds: 0,
     auditRetentionDays: 0,
+    authorizationNoticeDays: [7, 1],
     allowPrivateWebhooks: false,
     logLevel: 'info',
     revocation: 'at-once',
@@ -49,6 +50,15 @@ test('parseConfig() takes the password of a database from the environment alone,
       (error: Error) => error.message.startsWith('--database must') && !error.message.includes('hidden'),
       wrong,
     )
+  }
+})
+
+test('parseConfig() reads the days on which the end of an authorization is announced', () => {
+  const config = parse(['--authorization-notice-days', '30, 7,1'])
+  assert.ok(config !== 'help')
+  assert.deepEqual(config.authorizationNoticeDays, [30, 7, 1])
+  for (const text of ['', '0', '-1', '1.5', '7,7', '366', '7;1', '1,2,3,4,5,6,7,8,9,10,11']) {
+    assert.throws(() => parse(['--authorization-notice-days', text]), /authorization-notice-days/, text)
   }
 })
 

@@ -5,6 +5,7 @@ import { isIP, isIPv4 } from 'node:net'
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionDescriptor } from 'node:util'
 import { Fault } from '#base/fault.ts'
+import { noticeDaysAheadMax, noticeDaysMax } from '#base/limits-ledger.ts'
 import { auditRetentionDaysMax } from '#base/limits-audit.ts'
 import { policyPropagationSecondsMax } from '#base/limits.ts'
 import type { LogLevel } from '#base/log.ts'
@@ -39,6 +40,8 @@ export interface Config {
   readonly policyPropagationSeconds: number
   /** 0 keeps them for ever. */
   readonly auditRetentionDays: number
+  /** Days before an authorization ends by its bounds at which both accounts are told. */
+  readonly authorizationNoticeDays: readonly number[]
   /** Whether webhooks may point to private addresses and speak plain HTTP. */
   readonly allowPrivateWebhooks: boolean
   readonly logLevel: LogLevel
@@ -116,6 +119,11 @@ export const settings = {
     type: 'string',
     variable: 'KEYWARD_AUDIT_RETENTION_DAYS',
     help: 'how long audit records are kept, 0 for ever (0)',
+  },
+  'authorization-notice-days': {
+    type: 'string',
+    variable: 'KEYWARD_AUTHORIZATION_NOTICE_DAYS',
+    help: 'days before the end of an authorization at which both accounts are told (7,1)',
   },
   'allow-private-webhooks': {
     type: 'boolean',
@@ -195,6 +203,7 @@ export function parseConfig(
       policyPropagationSecondsMax,
     ),
     auditRetentionDays: whole('audit-retention-days', text('audit-retention-days'), 0, 0, auditRetentionDaysMax),
+    authorizationNoticeDays: noticeDays(text('authorization-notice-days') ?? '7,1'),
     allowPrivateWebhooks: isTrue(values['allow-private-webhooks']),
     logLevel: logLevel(text('log-level') ?? 'info'),
     revocation: revocation(text('revocation') ?? 'at-once'),
@@ -260,6 +269,16 @@ function whole(name: Name, text: string | null, otherwise: number, min: number, 
   const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= min && value <= max)) throw refusal(`--${name} must be a whole number from ${min} to ${max}`)
   return value
+}
+
+/** The nearest of them is told, so each counts once. */
+function noticeDays(text: string): readonly number[] {
+  const days = text.split(',').map((one) => (/^ *\d{1,3} *$/.test(one) ? Number(one) : Number.NaN))
+  const isWhole = days.length <= noticeDaysMax && days.every((one) => one >= 1 && one <= noticeDaysAheadMax)
+  if (isWhole && new Set(days).size === days.length) return days
+  throw refusal(
+    `--authorization-notice-days are up to ${noticeDaysMax} different whole numbers from 1 to ${noticeDaysAheadMax}, such as 7,1`,
+  )
 }
 
 function publicUrl(name: Name, text: string | null): string | null {

@@ -2,6 +2,7 @@
 
 import type { DiskPool } from '#disk/pool.ts'
 import type { Consumer } from '#events/dispatcher.ts'
+import type { Iam } from '#iam/iam.ts'
 import type { Kms } from '#kms/kms.ts'
 
 /** Leases under keys that have expired, and leases whose authorization has gone. */
@@ -10,6 +11,7 @@ export const leasesConsumer = (kms: Kms): Consumer => ({
   types: [
     'iam.policy.deleted',
     'iam.policy.updated',
+    'iam.policy.ended',
     'iam.role.updated',
     'iam.access-settings.updated',
     'iam.account.disabled',
@@ -24,10 +26,11 @@ export const leasesConsumer = (kms: Kms): Consumer => ({
 })
 
 /** What the clock makes due: it is looked at now and then, and at once where somebody may have set a date. */
-export const sweepsConsumer = (kms: Kms, pruneAudit: () => Promise<void>): Consumer => ({
+export const sweepsConsumer = (kms: Kms, iam: Pick<Iam, 'noteEnded'>, pruneAudit: () => Promise<void>): Consumer => ({
   name: 'kms.sweeps',
   types: ['kms.key.created', 'kms.key.policy-set'],
   async reconcile() {
+    await iam.noteEnded()
     await kms.sweep()
     await pruneAudit()
   },

@@ -61,6 +61,15 @@ export interface Explanation {
       readonly request: unknown
     }[]
   }
+  /** Where an authorization would permit it but for a bound: which, and what to ask of the account. */
+  readonly bound?: {
+    readonly policyId: string
+    readonly name: string
+    readonly limit: number | string | readonly string[]
+    /** How much there is already, of what is counted. */
+    readonly used?: number
+    readonly ask: string
+  }
   /** Where no policy is missing but a setting of the account stands in the way: which one. */
   readonly setting?: string
 }

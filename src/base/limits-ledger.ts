@@ -23,6 +23,9 @@ export const differencesShownMax = 100
 export const feedPage = 100
 /** Days before a key's expiry at which its users are told. */
 export const expiryNoticeDays: readonly number[] = [30, 7, 1]
+/** A setting: how many such days there may be, and how early the first. */
+export const noticeDaysMax = 10
+export const noticeDaysAheadMax = 365
 /** Plans of one key that have not ended; each asks every user for an answer. */
 export const openPlansPerKeyMax = 10
 /** Nobody remembers a promise for longer. */

@@ -92,6 +92,15 @@ export const policyRolesMax = 32
 /** IBM Cloud IAM, "IAM condition properties": values of one AnyOf operator, and conditions of one rule. */
 export const policyValuesMax = 10
 export const policyRuleConditionsMax = 10
+/** Bounds of authorizations: more than any installation has of it is no bound. */
+export const boundedVolumesMax = 1_000_000
+export const boundedCapacityGbMax = 1_000_000_000
+/** There are five profiles and three zones. */
+export const boundValuesMax = 16
+/** Ends of authorizations that one transaction writes down. */
+export const endedPoliciesPerSweep = 100
+/** Nobody means a later end than this; what never ends has none. */
+export const boundAheadMsMax = 100 * 366 * 24 * hour
 /** IBM Cloud IAM, "Limits": policies per subject within an account. */
 export const policiesPerSubjectMax = 1000
 /** How long a deleted policy stays readable and can be made active again; undocumented by IBM Cloud. */

@@ -18,6 +18,8 @@ const kinds = {
   'key.expired': ['busy', () => 'The key has expired: nothing new can lie under it'],
   'authorization.removed': ['bad', () => 'The authorization was withdrawn: what lies under the key has stopped'],
   'authorization.restored': ['good', () => 'The authorization was given back'],
+  'authorization.expiring': ['busy', (data) => `The authorization ends in ${plural(data.days_left ?? 0, 'day')}`],
+  'authorization.expired': ['bad', () => 'The authorization has ended: what lies under the key has stopped'],
   'action.planned': ['busy', (data) => `The key’s owner plans to ${data.plan?.action ?? 'change'} it`],
   'action.withdrawn': ['good', (data) => `The plan to ${data.plan?.action ?? 'change'} the key was withdrawn`],
   'action.overridden': [

@@ -5,13 +5,15 @@ import type { Explanation } from '#base/fault.ts'
 import { explanationHeaderLengthMax } from '#base/limits.ts'
 
 export function explanationHeader(explanation: Explanation): Record<string, string> {
-  const { action, account, setting, nearestPolicy, missingPolicy } = explanation
+  const { action, account, setting, bound, nearestPolicy, missingPolicy } = explanation
   const entries = [
     ['action', action],
     ['account', account],
     ['missing', typeOf(missingPolicy)],
     ['role', roleOf(missingPolicy)],
     ['setting', setting],
+    ['bound', bound?.name],
+    ['policy', bound?.policyId],
     ['nearest', nearestPolicy?.id],
     ['differs', nearestPolicy?.differs[0]?.attribute ?? nearestPolicy?.differs[0]?.in],
   ] as const

@@ -42,6 +42,21 @@ export type Event =
       /** The authorization that it was derived from, where it went together with that. */
       parentId?: string
     })
+  /** By its bounds, at its time. */
+  | (Base & { type: 'iam.policy.ended'; policyId: string; endsAt: number })
+  | (Base & {
+      /** Requests passed a bound of an authorization; collected for some seconds. */
+      type: 'iam.bound.passed'
+      policyId: string
+      bound: string
+      /** Whether they were refused; false where the authorization only watches. */
+      isEnforced: boolean
+      count: number
+      subjectAccountId: string
+      serviceName: string
+      /** Of the last of them. */
+      action: string
+    })
   | (Base & { type: 'iam.role.created'; roleId: string })
   | (Base & { type: 'iam.role.updated'; roleId: string })
   | (Base & { type: 'iam.role.deleted'; roleId: string })

@@ -9,6 +9,7 @@ import {
   policyValueLengthMax,
   policyValuesMax,
 } from '#base/limits.ts'
+import { boundsSent, boundsShown } from './contract-bounds.ts'
 import {
   description,
   lastPermit,
@@ -90,6 +91,7 @@ export const policyRequestV2 = Type.Object(
     ),
     pattern: Type.Optional(Type.String({ minLength: 1, maxLength: policyValueLengthMax })),
     rule: Type.Optional(rule),
+    bounds: boundsSent,
   },
   closed,
 )
@@ -103,6 +105,7 @@ export const policyReplyV2 = Type.Object({
   control: Type.Object({ grant: Type.Object({ roles: Type.Array(Type.Object(shownRole)) }) }),
   pattern: Type.Optional(Type.String()),
   rule: Type.Optional(rule),
+  bounds: boundsShown,
   href: Type.String(),
   ...madeAndChanged,
   ...lastPermit,

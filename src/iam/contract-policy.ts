@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import type { Contract } from '#base/contract.ts'
+import { boundsSent, boundsShown } from './contract-bounds.ts'
 import { policiesPerAccountMax, policyAttributesMax, policyRolesMax, policyValueLengthMax } from '#base/limits.ts'
 
 const closed = { additionalProperties: false }
@@ -41,6 +42,7 @@ export const policyRequest = Type.Object(
       one,
     ),
     description: Type.Optional(description),
+    bounds: boundsSent,
   },
   closed,
 )
@@ -65,6 +67,7 @@ export const policyReply = Type.Object({
   subjects: Type.Array(Type.Object({ attributes: Type.Array(attribute) })),
   roles: Type.Array(Type.Object({ role_id: Type.String(), display_name: Type.String(), description: Type.String() })),
   resources: Type.Array(Type.Object({ attributes: Type.Array(attribute), tags: Type.Optional(Type.Array(attribute)) })),
+  bounds: boundsShown,
   href: Type.String(),
   ...madeAndChanged,
   ...lastPermit,

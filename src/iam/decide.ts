@@ -2,10 +2,12 @@
 // nothing is permitted but by a policy, no policy forbids, and policies add up. Whatever is not understood (an operator, an
 // attribute, a role) makes its policy permit less, never more.
 
+import { decideBounded, hasEnded, limitsOf } from './bounds.ts'
+import type { Bounds } from './bounds.ts'
 import { actionConcerns, isForServicesOnly } from './actions.ts'
 import { holds } from './conditions.ts'
 import type { AttributeValue, Condition } from './conditions.ts'
-import type { Decision } from './port.ts'
+import type { Decision, KeyPurpose } from './port.ts'
 import { holdsRule } from './rules.ts'
 import type { Rule } from './rules.ts'
 
@@ -22,6 +24,10 @@ export interface PolicyFacts extends Expression {
   readonly subject: readonly Condition[]
   /** CRNs. */
   readonly roles: readonly string[]
+  /** Of authorizations to use keys only. */
+  readonly bounds?: Bounds
+  /** The authorization that it was derived from, where that is bounded: then so is this. */
+  readonly under?: Pick<PolicyFacts, 'id' | 'resource' | 'bounds'>
 }
 
 /** Role CRN to the actions it contains. */
@@ -37,24 +43,35 @@ export interface Request {
   readonly tags?: readonly string[]
   /** Milliseconds since 1970; without it no condition on the time is met. */
   readonly now?: number
+  /** The same by the clock of keys, by which bounds end. */
+  readonly keyNow?: number
+  readonly keyUse?: KeyPurpose
 }
 
-/** The first policy that permits decides; which one is first changes the id that is named, never the answer. */
+/**
+ * The first policy that permits decides; which one is first changes the id that is named, never the answer. Those with
+ * bounds are weighed where no other permits.
+ */
 export function decide(policies: readonly PolicyFacts[], roles: RoleActions, request: Request): Decision {
   if (!isPossible(request)) return { permitted: false }
+  const bounded: PolicyFacts[] = []
   for (const policy of policies) {
-    if (!permitsAction(policy, roles, request)) continue
+    if (!namesAction(policy, roles, request)) continue
     if (!policy.resource.every((condition) => holds(condition, request.resource.get(condition.name)))) continue
     if (policy.rule && !meetsRule(policy.rule, request)) continue
-    return { permitted: true, policyId: policy.id }
+    if (limitsOf(policy).length === 0) return { permitted: true, policyId: policy.id }
+    bounded.push(policy)
   }
-  return { permitted: false }
+  return bounded.length === 0 ? { permitted: false } : decideBounded(bounded, request)
 }
 
 /** Whether the policy permits this subject this action on anything that has these tags. */
-export const permitsAction = (policy: PolicyFacts, roles: RoleActions, { subject, action, tags }: Request): boolean =>
+export const permitsAction = (policy: PolicyFacts, roles: RoleActions, request: Request): boolean =>
+  namesAction(policy, roles, request) && !hasEnded(policy, request.keyNow)
+
+const namesAction = (policy: PolicyFacts, roles: RoleActions, { subject, action, tags }: Request): boolean =>
   policy.roles.some((role) => roles.get(role)?.has(action)) &&
-  isBounded(policy) &&
+  isForSomebody(policy) &&
   policy.subject.every((condition) => holds(condition, subject.get(condition.name))) &&
   (policy.tags ?? []).every((tag) => holdsTag(tag, tags ?? []))
 
@@ -66,7 +83,7 @@ export function isPossible({ subject, action, resource }: Request): boolean {
 }
 
 /** A policy that names no subject, or no account, would hold for everybody; it holds for nobody. */
-const isBounded = (policy: PolicyFacts): boolean =>
+const isForSomebody = (policy: PolicyFacts): boolean =>
   policy.subject.length > 0 && policy.resource.some((condition) => condition.name === 'accountId')
 
 export const holdsTag = (tag: Condition, tags: readonly string[]): boolean =>

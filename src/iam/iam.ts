@@ -10,6 +10,8 @@ import { makeAccessGroups } from './access-groups.ts'
 import type { AccessGroups } from './access-groups.ts'
 import { makeAccessSettings } from './access-settings.ts'
 import type { AccessSettings } from './access-settings.ts'
+import { makeAuthorizations, makeEndings } from './authorizations.ts'
+import type { KeyPlaces } from './bounds-parse.ts'
 import { makeCustomRoles } from './custom-roles.ts'
 import type { CustomRoles } from './custom-roles.ts'
 import { makeDecisionRecords } from './decision-records.ts'
@@ -25,7 +27,6 @@ import { makePolicies } from './policies.ts'
 import type { Policies } from './policies.ts'
 import { makePolicyRights } from './policy-rights.ts'
 import type { AuthorizationsPort, CredentialsPort, IamPort, ListingPort } from './port.ts'
-import { readAuthorization } from './tables-authorizations.ts'
 import { makeServiceCredentials } from './service-credentials.ts'
 import { readAccount } from './tables-accounts.ts'
 
@@ -39,21 +40,29 @@ export interface Iam extends Identities {
   readonly groupMembers: GroupMembers
   readonly accessSettings: AccessSettings
   readonly explanations: Explanations
+  /** Writes down which authorizations have ended; by the clock they have already. To be called again and again. */
+  noteEnded(): Promise<void>
   /** Writes what decisions have left to be written. */
   close(): Promise<void>
 }
 
 /** Makes the first signing key if there is none; the promise rejects when the master key does not open the one there is. */
-export async function makeIam(parts: {
+export async function makeIam(given: {
   readonly database: Database
   readonly outbox: Outbox
   readonly clock: Clock
+  /** By which bounds of authorizations end: may be a virtual one. */
+  readonly keyClock?: Clock
+  /** What bounds of authorizations may name. */
+  readonly places?: KeyPlaces
   readonly random: Random
   readonly sealer: Sealer
   readonly log: Log
   /** How long a change of a policy takes to count; for users' tests of their clients. */
   readonly policyPropagationMs?: number
 }): Promise<Iam> {
+  const { keyClock = given.clock, places = { profiles: [], zones: [] } } = given
+  const parts = { ...given, keyClock, places }
   const records = makeDecisionRecords(parts)
   const permissions = makePermissions({ ...parts, records, propagationMs: parts.policyPropagationMs ?? 0 })
   const identities = await makeIdentities({ ...parts, permissions })
@@ -72,10 +81,8 @@ export async function makeIam(parts: {
     ...identities,
     port,
     credentials: makeServiceCredentials({ ...parts, ...identities, policies }),
-    authorizations: {
-      find: (policyId) => readAuthorization(parts.database.reads, policyId),
-      decideWithout: permissions.decideWithout,
-    },
+    authorizations: makeAuthorizations({ ...parts, permissions, records }),
+    noteEnded: makeEndings(parts),
     policies,
     customRoles: makeCustomRoles(access),
     accessGroups: makeAccessGroups(access),

@@ -14,13 +14,15 @@ export function makeListing(parts: {
   readonly permissions: Permissions
   readonly records: DecisionRecords
   readonly clock: Clock
+  readonly keyClock: Clock
 }): ListingPort {
-  const { permissions, records, clock } = parts
+  const { permissions, records, clock, keyClock } = parts
+  const times = () => ({ now: clock.now(), keyNow: keyClock.now() })
   return {
     async scope(subject, action, collection) {
       assert(collection.resource === undefined && collection.resourceGroupId === undefined, 'a collection has no name')
       const { found, isBarred } = await permissions.survey(subject, action, collection)
-      const request = requestOf(found.subject, action, collection, clock.now())
+      const request = requestOf(found.subject, action, collection, times())
       const scope = isBarred ? [] : scopeOf(found.policies, found.roles, request)
       if (scope === null) return { of: 'each' }
       const whole = scope.find((part) => !part.resources && !part.resourceGroupIds)
@@ -38,10 +40,10 @@ export function makeListing(parts: {
       if (!first) return []
       const { found, isBarred } = await permissions.survey(subject, action, first)
       if (isBarred) return targets.map(() => null)
-      const now = clock.now()
+      const at = times()
       const given = targets.map((target): Grant<typeof action> | null => {
         assert(target.accountId === first.accountId, 'the things of a collection are of one account')
-        const decision = decide(found.policies, found.roles, requestOf(found.subject, action, target, now))
+        const decision = decide(found.policies, found.roles, requestOf(found.subject, action, target, at))
         return decision.permitted ? makeGrant(action, subject, target, decision.policyId) : null
       })
       for (const id of new Set(given.flatMap((grant) => grant?.policyId ?? []))) records.permitted(id)

@@ -9,6 +9,7 @@ import type { Clock } from '#base/clock.ts'
 import type { Database } from '#store/database.ts'
 import { gate, identityTypeOf } from './access-settings.ts'
 import { resourceAttributes } from './attributes.ts'
+import { boundRefusal } from './bound-words.ts'
 import { decide } from './decide.ts'
 import type { Request } from './decide.ts'
 import type { DecisionRecords } from './decision-records.ts'
@@ -26,7 +27,7 @@ import { readChildIds } from './tables-authorizations.ts'
 
 export interface Permissions
   extends Pick<IamPort, 'authorize' | 'decide' | 'explain'>,
-    Pick<AuthorizationsPort, 'decideWithout'> {
+    Pick<AuthorizationsPort, 'decideWithout' | 'passBound'> {
   /** Like authorize(), with null for no: for callers inside `iam` who say no in words of their own. */
   grant<Action extends string>(subject: Subject, action: Action, target: Target): Promise<Grant<Action> | null>
   /** What would be answered, for questions: nothing is recorded. The fault is what authorize() would throw. */
@@ -48,6 +49,8 @@ export interface Permissions
 interface Parts {
   readonly database: Database
   readonly clock: Clock
+  /** By which bounds of authorizations end. */
+  readonly keyClock: Clock
   readonly records: DecisionRecords
   /** How long a change takes to count: nothing, but in tests of users who want to see what their clients do. */
   readonly propagationMs: number
@@ -59,7 +62,8 @@ type Bar = { readonly by: 'settings' } | { readonly by: 'state'; readonly accoun
 type Outcome = { readonly decision: Decision; readonly bar: Bar | null }
 
 export function makePermissions(parts: Parts): Permissions {
-  const { database, clock, records, propagationMs } = parts
+  const { database, clock, keyClock, records, propagationMs } = parts
+  const times = (): Times => ({ now: clock.now(), keyNow: keyClock.now() })
   const until = (): number | null => (propagationMs === 0 ? null : clock.now() - propagationMs)
 
   async function evaluate(
@@ -90,7 +94,7 @@ export function makePermissions(parts: Parts): Permissions {
     const asked = { accountId: target.accountId, resources: resourceKeys(target), until: until() }
     const found = await findPolicies(database.reads, subject, asked)
     const policies = found.policies.filter(({ id }) => !without.has(id))
-    return decide(policies, found.roles, requestOf(found.subject, action, target, clock.now()))
+    return decide(policies, found.roles, requestOf(found.subject, action, target, times()))
   }
 
   /**
@@ -133,7 +137,8 @@ export function makePermissions(parts: Parts): Permissions {
     return admits
   }
 
-  async function refused(subject: Subject, action: string, target: Target, bar: Bar | null): Promise<Fault> {
+  async function refused(subject: Subject, action: string, target: Target, outcome: Outcome): Promise<Fault> {
+    const { decision, bar } = outcome
     if (bar?.by === 'state') {
       // No policy is missing, and none would help: the explanation says what was asked for, and of whom.
       const { missingPolicy: _, fix: __, ...explanation } = explain(subject, action, target)
@@ -143,6 +148,7 @@ export function makePermissions(parts: Parts): Permissions {
       const explanation = gatedExplanation(subject, action, target)
       return new Fault('forbidden', gatedRefusal(subject, target), { explanation })
     }
+    if (!decision.permitted && decision.passed) return boundRefusal({ subject, action, target }, decision.passed)
     const nearest = await nearestOf(subject, action, target)
     const explanation = { ...explain(subject, action, target), ...(nearest && { nearestPolicy: nearest }) }
     return new Fault('forbidden', refusal(subject, action, target), { explanation })
@@ -156,7 +162,7 @@ export function makePermissions(parts: Parts): Permissions {
   ): Promise<Explanation['nearestPolicy'] | null> {
     if (subject.accountId !== target.accountId) return null
     const { policies, roles, subject: attributes } = await everythingGiven(subject, target.accountId)
-    const request = requestOf(attributes, action, target, clock.now())
+    const request = requestOf(attributes, action, target, times())
     return nearestPolicy(policies.slice(0, nearestPoliciesMax), roles, request)
   }
 
@@ -165,18 +171,27 @@ export function makePermissions(parts: Parts): Permissions {
 
     async grant(subject, action, target) {
       const { decision } = await evaluate(subject, action, target)
-      return decision.permitted ? makeGrant(action, subject, target, decision.policyId) : null
+      return decision.permitted ? makeGrant(action, subject, target, decision.policyId, decision.allowances) : null
     },
 
     async authorize(subject, action, target) {
-      const { decision, bar } = await evaluate(subject, action, target)
-      if (decision.permitted) return makeGrant(action, subject, target, decision.policyId)
-      throw await refused(subject, action, target, bar)
+      const outcome = await evaluate(subject, action, target)
+      const { decision } = outcome
+      const passed = decision.permitted ? decision.noted : decision.passed
+      if (passed) records.passed(passed, { subject, action, target })
+      if (decision.permitted) return makeGrant(action, subject, target, decision.policyId, decision.allowances)
+      throw await refused(subject, action, target, outcome)
+    },
+
+    passBound(grant, passed, used) {
+      records.passed(passed, grant)
+      return passed.isEnforced ? boundRefusal(grant, passed, used) : null
     },
 
     async foresee(subject, action, target) {
-      const { decision, bar } = await evaluate(subject, action, target, { record: false })
-      return decision.permitted ? decision : { permitted: false, fault: await refused(subject, action, target, bar) }
+      const outcome = await evaluate(subject, action, target, { record: false })
+      if (outcome.decision.permitted) return outcome.decision
+      return { permitted: false, fault: await refused(subject, action, target, outcome) }
     },
 
     async survey(subject, action, target) {
@@ -194,10 +209,16 @@ export function makePermissions(parts: Parts): Permissions {
   return permissions
 }
 
-export const requestOf = (subject: Request['subject'], action: string, target: Target, now: number): Request => ({
+export interface Times {
+  readonly now: number
+  readonly keyNow: number
+}
+
+export const requestOf = (subject: Request['subject'], action: string, target: Target, times: Times): Request => ({
   subject,
   action,
   resource: resourceAttributes(target),
   ...(target.accessTags && { tags: target.accessTags }),
-  now,
+  ...(target.keyUse && { keyUse: target.keyUse }),
+  ...times,
 })

@@ -10,6 +10,8 @@ import { deletedPolicyMs } from '#base/limits.ts'
 import type { Random } from '#base/random.ts'
 import type { Outbox } from '#events/outbox.ts'
 import type { Database, Tx } from '#store/database.ts'
+import { checkBounds } from './bounds-parse.ts'
+import type { KeyPlaces } from './bounds-parse.ts'
 import type { DecisionRecords } from './decision-records.ts'
 import { checkRoom, checkTwin, checkWords } from './policy-checks.ts'
 import { factsOf, makePolicyEnding, notFound } from './policy-ending.ts'
@@ -44,12 +46,15 @@ interface Parts {
   readonly outbox: Outbox
   readonly clock: Clock
   readonly random: Random
+  /** By which bounds end. */
+  readonly keyClock: Clock
+  readonly places: KeyPlaces
   readonly rights: PolicyRights
   readonly records: DecisionRecords
 }
 
 export function makePolicies(parts: Parts): Policies {
-  const { database, outbox, clock, random, rights, records } = parts
+  const { database, outbox, clock, random, keyClock, places, rights, records } = parts
   const ending = makePolicyEnding(parts)
 
   /** Deletes with what was derived from it, and forgets what has been deleted for long. */
@@ -63,6 +68,7 @@ export function makePolicies(parts: Parts): Policies {
       database.transaction(async (tx) => {
         const { grant, parent } = await rights.toCreate(tx, caller, draft)
         await checkWords(tx, draft)
+        checkBounds(draft, null, { now: keyClock.now(), places })
         await checkTwin(tx, draft, null)
         await checkRoom(tx, draft)
         const policy = { ...newPolicy(draft, { caller, now: clock.now(), random }), ...(parent && { parent }) }
@@ -91,6 +97,7 @@ export function makePolicies(parts: Parts): Policies {
         const grant = await rights.toReplace(tx, caller, policy, draft)
         checkMatch(ifMatch, policy)
         await checkWords(tx, draft)
+        checkBounds(draft, policy, { now: keyClock.now(), places })
         await checkTwin(tx, draft, policy.id)
         const replaced = await replaceDraft(tx, grant, ending.changeOf(policy, caller), draft)
         if (!replaced) throw notFound(id)

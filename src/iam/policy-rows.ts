@@ -4,6 +4,7 @@ import type { Selectable } from 'kysely'
 import { assert } from '#base/assert.ts'
 import type { PolicyId } from '#base/id.ts'
 import type { IamTables } from '#store/schema/iam.ts'
+import { endOf } from './bounds.ts'
 import { delegates } from './delegation.ts'
 import { resourceKeyOf, subjectKeyOf } from './policy-keys.ts'
 import { fingerprintOf, serviceTypeOfFacts, valueOf } from './policy.ts'
@@ -26,6 +27,9 @@ export function rowOfDraft({ type, facts, sent }: PolicyDraft) {
     facts: JSON.stringify(facts),
     fingerprint: fingerprintOf(type, facts),
     delegates: delegates(facts) ? (1 as const) : (0 as const),
+    bounded: facts.bounds ? (1 as const) : (0 as const),
+    ends_at: endOf(facts.bounds),
+    end_noted: 0 as const,
   }
 }
 
@@ -62,4 +66,4 @@ export const policyOf = (row: PolicyRow): Policy => ({
 })
 
 export const parseFacts = (text: string): Facts => JSON.parse(text) as Facts
-const parseDocument = (text: string): PolicyDocument => JSON.parse(text) as PolicyDocument
+export const parseDocument = (text: string): PolicyDocument => JSON.parse(text) as PolicyDocument

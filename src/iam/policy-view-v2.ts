@@ -28,6 +28,7 @@ export function policyViewV2(policy: Shown, { baseUrl }: Anyone, words: Vocabula
     control: { grant: { roles: facts.roles.map((crn) => roleView(crn, words)) } },
     ...(sent.pattern !== undefined && { pattern: sent.pattern }),
     ...(sent.rule && { rule: sent.rule }),
+    ...(sent.bounds && { bounds: sent.bounds }),
     href: `${baseUrl}/v2/policies/${policy.id}`,
     ...stamps(policy),
   }

@@ -44,6 +44,7 @@ export function policyView(policy: Shown, anyone: Anyone, words: Vocabulary): Po
         ...(document?.tags && { tags: document.tags }),
       },
     ],
+    ...(sent.bounds && { bounds: sent.bounds }),
     href: `${anyone.baseUrl}/v1/policies/${policy.id}`,
     ...stamps(policy),
   }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import type { PolicyId } from '#base/id.ts'
 import { serviceTypeOf } from './actions.ts'
 import type { ServiceType } from './actions.ts'
+import type { SentBounds } from './bounds-parse.ts'
 import type { Condition, ConditionValue } from './conditions.ts'
 import type { PolicyFacts } from './decide.ts'
 import type { PolicyType } from './roles.ts'
@@ -30,9 +31,10 @@ export interface PolicyDocument {
   readonly tags?: readonly SentAttribute[]
   readonly rule?: SentRule
   readonly pattern?: string
+  readonly bounds?: SentBounds
 }
 
-export type Facts = Omit<PolicyFacts, 'id'>
+export type Facts = Omit<PolicyFacts, 'id' | 'under'>
 
 /** A policy that could be: valid in itself, not yet anybody's. */
 export interface PolicyDraft {
@@ -73,7 +75,10 @@ export function serviceTypeOfFacts({ resource }: Facts): ServiceType | null {
   return serviceName === undefined ? null : serviceTypeOf(serviceName)
 }
 
-/** Equal for policies that mean the same, in whatever order, words and version they were written. */
+/**
+ * Equal for policies that mean the same, in whatever order, words and version they were written. Bounds are left out: a
+ * client that knows nothing of them does not make an unbounded twin of what its owner has bounded.
+ */
 export function fingerprintOf(type: PolicyType, { subject, resource, roles, tags, rule }: Facts): string {
   const conditions = (list: readonly Condition[]) => list.map(canonical).sort()
   const words = [type, conditions(subject), conditions(resource), [...new Set(roles)].sort()]

@@ -1,7 +1,7 @@
 // What other services may ask of IAM: who is this, and may they. Only `authorize` makes a Grant, and tables that change
 // or reveal a tenant's rows demand one, so a forgotten check does not compile.
 
-import type { Explanation } from '#base/fault.ts'
+import type { Explanation, Fault } from '#base/fault.ts'
 
 /** Who asks, as the token says. `accountId` is the account that the token is scoped to. */
 export interface Caller {
@@ -60,6 +60,46 @@ export interface Target {
   readonly delimiter?: string
   /** Access management tags, `name:value`; policies on tags permit nothing on what does not tell them. */
   readonly accessTags?: readonly string[]
+  /** Of requests that put something new under a key; bounds of authorizations are held against it. */
+  readonly keyUse?: KeyPurpose
+}
+
+/** What is to lie under a key, as far as whoever puts it there says. */
+export interface KeyPurpose {
+  readonly purpose?: 'create-volume' | 'create-snapshot' | 'create-image'
+  readonly profile?: string
+  readonly zone?: string
+}
+
+export type BoundName = 'expires_at' | 'max_volumes' | 'max_capacity_gb' | 'profiles' | 'zones' | 'purposes'
+
+/** A bound of an authorization that a request passes. */
+export interface PassedBound {
+  readonly policyId: string
+  readonly bound: BoundName
+  /** What the bound says; a time in milliseconds since 1970. */
+  readonly limit: number | readonly string[]
+  /** False where the authorization only watches: then the request is permitted, and counted. */
+  readonly isEnforced: boolean
+}
+
+/** How much may lie under the keys that an authorization covers. */
+export interface Amounts {
+  readonly policyId: string
+  readonly isEnforced: boolean
+  /** Null where it does not say. */
+  readonly volumesMax: number | null
+  readonly capacityGbMax: number | null
+  covers(key: Target): boolean
+}
+
+/** A policy that permits as long as there is room: whoever registers counts, in the transaction of the registration. */
+export interface Allowance {
+  readonly policyId: string
+  /** What of its bounds is passed already, and only watched. */
+  readonly noted: PassedBound | null
+  /** Room is needed in each of them. */
+  readonly amounts: readonly Amounts[]
 }
 
 declare const granted: unique symbol
@@ -71,10 +111,24 @@ export interface Grant<Action extends string = string> {
   readonly target: Target
   /** The policy that permits it. */
   readonly policyId: string
+  /** Where the leave ends with an amount: one of these has to have room. Never empty. */
+  readonly allowances?: readonly Allowance[]
   readonly [granted]: true
 }
 
-export type Decision = { readonly permitted: true; readonly policyId: string } | { readonly permitted: false }
+export type Decision =
+  | {
+      readonly permitted: true
+      readonly policyId: string
+      readonly allowances?: readonly Allowance[]
+      /** A bound that is passed, and only watched. */
+      readonly noted?: PassedBound
+    }
+  | {
+      readonly permitted: false
+      /** Where nothing but a bound stands in the way. */
+      readonly passed?: PassedBound
+    }
 
 export interface IamPort {
   /**
@@ -167,10 +221,45 @@ export interface Authorization {
   readonly endsAt: number | null
 }
 
+/** Requests that passed a bound: how many, and the last of them. */
+export interface PassedTally {
+  readonly count: number
+  readonly lastAt: number
+  readonly lastBound: BoundName
+  readonly lastAction: string
+  readonly lastAccountId: string
+  readonly lastService: string
+  /** The id of the key. */
+  readonly lastResource: string
+}
+
+export interface BoundedAuthorization {
+  readonly policyId: string
+  /** The service and the account that it is for; null where it is for any service of the account. */
+  readonly serviceName: string | null
+  readonly subjectAccountId: string
+  /** As they were sent. */
+  readonly bounds: Readonly<Record<string, unknown>>
+  readonly isEnforced: boolean
+  readonly hasEnded: boolean
+  /** Refused, and only counted. */
+  readonly refused: PassedTally | null
+  readonly watched: PassedTally | null
+  covers(key: Target): boolean
+}
+
 /** For who makes authorizations visible, and foresees their end. */
 export interface AuthorizationsPort {
   /** The active authorization of that id, of whatever account, or null. */
   find(policyId: string): Promise<Authorization | null>
+  /** Those that end by themselves in the time given, its end included. */
+  ending(after: number, until: number): Promise<readonly { readonly policyId: string; readonly endsAt: number }[]>
+  /** Whoever counted says what came of it: the fault to throw, or null where the bound is only watched. Both are noted. */
+  passBound(grant: Grant, passed: PassedBound, used: number | null): Fault | null
+  /** The bounds of one, as they were set, and what has passed them; null where it has none. */
+  bounds(policyId: string): Promise<BoundedAuthorization | null>
+  /** Those of an account that have bounds, in pages ordered by id. */
+  bounded(accountId: string, after: string, limit: number): Promise<readonly BoundedAuthorization[]>
   /** `decide` as it would be without that policy and those derived from it. Nothing is recorded. */
   decideWithout(subject: Subject, action: string, target: Target, policyId: string): Promise<Decision>
 }
@@ -187,7 +276,8 @@ export function makeGrant<Action extends string>(
   subject: Subject,
   target: Target,
   policyId: string,
+  allowances?: readonly Allowance[],
 ): Grant<Action> {
   // The brand exists only in the type system; this is the one place that may claim it.
-  return { action, subject, target, policyId } as Grant<Action>
+  return { action, subject, target, policyId, ...(allowances && { allowances }) } as Grant<Action>
 }

@@ -170,6 +170,7 @@ const ownReader = of('keyward', [
   'audit.read',
   'destroy-certificates.read',
   'foreign-keys.list',
+  'grants.list',
   'metrics.read',
   'notices.read',
   'proofs.read',

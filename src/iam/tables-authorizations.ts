@@ -4,16 +4,21 @@
 import type { Reads } from '#store/database.ts'
 import type { Authorization } from './port.ts'
 
-/** Rules that end at a time are of access policies only, so an authorization ends when somebody ends it. */
+/** Rules that end at a time are of access policies only: an authorization ends by its bounds, or its parent's. */
 export async function readAuthorization(reads: Reads, policyId: string): Promise<Authorization | null> {
   const row = await reads
-    .selectFrom('iam_policy')
-    .select(['id as policyId', 'account_id as accountId', 'created_at as createdAt'])
-    .where('id', '=', policyId)
-    .where('type', '=', 'authorization')
-    .where('state', '=', 'active')
+    .selectFrom('iam_policy as p')
+    .leftJoin('iam_policy as parent', 'parent.id', 'p.parent_id')
+    .select(['p.id as policyId', 'p.account_id as accountId', 'p.created_at as createdAt'])
+    .select(['p.ends_at', 'parent.ends_at as parent_ends_at'])
+    .where('p.id', '=', policyId)
+    .where('p.type', '=', 'authorization')
+    .where('p.state', '=', 'active')
     .executeTakeFirst()
-  return row ? { ...row, endsAt: null } : null
+  if (!row) return null
+  const { ends_at: own, parent_ends_at: inherited, ...authorization } = row
+  const ends = [own, inherited].filter((end) => end !== null)
+  return { ...authorization, endsAt: ends.length === 0 ? null : Math.min(...ends) }
 }
 
 export async function readChildIds(reads: Reads, policyId: string): Promise<readonly string[]> {
@@ -24,4 +29,15 @@ export async function readChildIds(reads: Reads, policyId: string): Promise<read
     .where('state', '=', 'active')
     .execute()
   return rows.map((row) => row.id)
+}
+
+/** Whose an active policy is, or null. */
+export async function accountOfPolicy(reads: Reads, policyId: string): Promise<string | null> {
+  const row = await reads
+    .selectFrom('iam_policy')
+    .select('account_id')
+    .where('id', '=', policyId)
+    .where('state', '=', 'active')
+    .executeTakeFirst()
+  return row?.account_id ?? null
 }

@@ -26,7 +26,23 @@ export interface Candidate extends PolicyFacts {
 /** Active policies of the account that may be for this subject and this resource. */
 export async function readCandidates(reads: Reads, wanted: Wanted): Promise<readonly Candidate[]> {
   const rows = await candidates(reads, wanted).execute()
-  return rows.map((row) => ({ ...parseFacts(row.facts), id: row.id, subjectKey: row.subject_key }))
+  return rows.map((row) => candidateOf(row, row.facts))
+}
+
+/** What was derived from a bounded authorization is bounded with it. */
+function candidateOf(
+  row: {
+    readonly id: string
+    readonly subject_key: string
+    readonly parent_facts: string | null
+    parent_id: string | null
+  },
+  facts: string,
+): Candidate {
+  const { id, subject_key: subjectKey, parent_id: parentId, parent_facts: parentFacts } = row
+  const parent = parentFacts === null ? null : parseFacts(parentFacts)
+  const under = parentId !== null && parent?.bounds ? { under: { ...parent, id: parentId } } : {}
+  return { ...parseFacts(facts), ...under, id, subjectKey }
 }
 
 /** Apart from readCandidates() so that a test can ask the engine how it runs. */
@@ -39,7 +55,7 @@ export async function readCandidatesAt(reads: Reads, wanted: Wanted, until: numb
   return rows.flatMap((row) => {
     const now = row.state === 'active' ? row.facts : null
     const facts = row.last_modified_at > until ? row.facts_before : now
-    return facts === null ? [] : [{ ...parseFacts(facts), id: row.id, subjectKey: row.subject_key }]
+    return facts === null ? [] : [candidateOf(row, facts)]
   })
 }
 
@@ -48,7 +64,7 @@ function of(reads: Reads, { accountId, subjects, iamId, resources }: Wanted) {
   const rows = reads
     .selectFrom('iam_policy as p')
     .leftJoin('iam_policy as parent', 'parent.id', 'p.parent_id')
-    .select(['p.id', 'p.subject_key'])
+    .select(['p.id', 'p.subject_key', 'p.parent_id', 'parent.facts as parent_facts'])
     .where('p.account_id', '=', accountId)
     .where('p.subject_key', 'in', iamId === null ? [...subjects] : keysOf(accountId, subjects, iamId))
     .where((e) =>

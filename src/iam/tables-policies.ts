@@ -160,7 +160,10 @@ export async function forgetDeletedPolicies(tx: Tx, accountId: string, before: n
     .where('last_modified_at', '<', before)
     .returning('id')
     .execute()
-  for (const { id } of gone) await tx.deleteFrom('iam_policy_permit').where('policy_id', '=', id).execute()
+  for (const { id } of gone) {
+    await tx.deleteFrom('iam_policy_permit').where('policy_id', '=', id).execute()
+    await tx.deleteFrom('iam_bound_passed').where('policy_id', '=', id).execute()
+  }
 }
 
 /** For the end of an access group; gives the ids of the policies that went with it. */

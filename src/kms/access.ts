@@ -3,7 +3,7 @@
 
 import { Fault } from '#base/fault.ts'
 import { isUuid } from '#base/id.ts'
-import type { Caller, Context, Grant, IamPort, Subject, Target } from '#iam/port.ts'
+import type { Caller, Context, Grant, IamPort, KeyPurpose, Subject, Target } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
 import { defaultKeyRing, keyNotFound } from './key.ts'
 import type { Instance, Key, KeyPlace } from './key.ts'
@@ -41,7 +41,13 @@ export interface Access {
   /** Leave to list what lies in the instance, in one ring, or in each of the rings that the caller has leave for. */
   list<Action extends string>(asked: Asked, action: Action): Promise<readonly [Grant<Action>, ...Grant<Action>[]]>
   /** Leave to do something with one key, by its id or an alias. The grant names the key by its id; there is such a key. */
-  key<Action extends string>(asked: Asked, action: Action, idOrAlias: string): Promise<Grant<Action>>
+  key<Action extends string>(
+    asked: Asked,
+    action: Action,
+    idOrAlias: string,
+    /** Of what is to lie under the key. */
+    keyUse?: KeyPurpose,
+  ): Promise<Grant<Action>>
 }
 
 export function makeAccess(reads: Reads, iam: IamPort): Access {
@@ -113,15 +119,17 @@ export function makeAccess(reads: Reads, iam: IamPort): Access {
       const [first, ...others] = permitted ? [] : await grantsForRings(asked, instance, action)
       return first ? [first, ...others] : [await authorize(asked, action, instanceTarget(instance))]
     },
-    async key(asked, action, idOrAlias) {
+    async key(asked, action, idOrAlias, keyUse) {
       const { instance, key } = await open(asked, idOrAlias)
       const { keyRing = key?.keyRing } = asked
       const isThere = key !== null && keyRing === key.keyRing
-      const grant = isThere ? await permitted(asked, action, keyTarget({ ...instance, keyRing }, key.id)) : null
+      const use = keyUse ? { keyUse } : {}
+      const target = isThere ? { ...keyTarget({ ...instance, keyRing }, key.id), ...use } : null
+      const grant = target && (await permitted(asked, action, target))
       if (grant) return grant
       // Made from what was asked alone, and so the same whether there is no such key or it is not the caller's to use.
       const ring = asked.keyRing === undefined ? {} : { keyRing: asked.keyRing }
-      await authorize(asked, action, { ...instanceTarget(instance), ...ring, resource: idOrAlias })
+      await authorize(asked, action, { ...instanceTarget(instance), ...ring, resource: idOrAlias, ...use })
       throw keyNotFound(idOrAlias)
     },
   }

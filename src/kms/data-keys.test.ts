@@ -24,7 +24,7 @@ test('createDataKey() wraps and registers, and the owner of the key sees who use
   const made = await create(world, crn)
   assert.deepEqual([made.keyCrn, made.keyVersionId], [crn, id])
   assert.deepEqual(await world.kms.port.registrationsOf('server-protect', '', 10), [
-    { keyCrn: crn, resourceCrn: volumeCrn() },
+    { keyCrn: crn, resourceCrn: volumeCrn(), capacityGb: null },
   ])
   const [event] = (await world.events()).slice(-1)
   assert.deepEqual(event, {
@@ -189,7 +189,7 @@ test('unregister() needs no authorisation, works on deleted keys, and can be rep
     [volumeCrn()],
   )
   assert.deepEqual(await port.registrationsOf('server-protect', '', 10), [
-    { keyCrn: crn, resourceCrn: volumeCrn('r006-2') },
+    { keyCrn: crn, resourceCrn: volumeCrn('r006-2'), capacityGb: null },
   ])
 })
 

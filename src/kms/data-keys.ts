@@ -9,16 +9,17 @@ import type { Sealer } from '#base/sealer.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { wrapKey } from '#crypto/wrapped-key.ts'
 import type { Outbox } from '#events/outbox.ts'
-import type { IamPort, ServiceSubject } from '#iam/port.ts'
+import type { AuthorizationsPort, IamPort, ServiceSubject } from '#iam/port.ts'
 import type { Database, Tx } from '#store/database.ts'
 import { crnOf, keyCrn, keyNotFound, requireRootKey, requireState } from './key.ts'
 import { openVersion } from './key-material.ts'
 import { authorizeNamed, locate, parseKeyName } from './key-name.ts'
 import { readKey } from './keys.ts'
 import type { Leases } from './leases.ts'
-import type { KmsPort, WrappedDataKey } from './port.ts'
+import type { KmsPort, RegisteredResource, ResourceSize, WrappedDataKey } from './port.ts'
 import { announceConvergence } from './rotation-progress.ts'
 import { dataKeyAad, isOwn, registeredByAnother, requireOwnResource, serviceIamId } from './resource.ts'
+import { purposeOf, requireRoom } from './room.ts'
 import { selectVersion } from './tables-version.ts'
 import { selectRegistration, upsertRegistration } from './tables-registration.ts'
 import { insertWrappedKeys } from './tables-wrapped-key.ts'
@@ -29,6 +30,7 @@ export interface KeyUser {
   readonly keyCrn: string
   readonly resourceCrn: string
   readonly as: ServiceSubject
+  readonly size?: ResourceSize
 }
 
 export type DataKeys = Pick<KmsPort, 'createDataKey' | 'unregister' | 'registrationsOf'>
@@ -40,16 +42,18 @@ export function makeDataKeys(parts: {
   readonly random: Random
   readonly sealer: Sealer
   readonly iam: IamPort
+  readonly authorizations: AuthorizationsPort
   readonly leases: Leases
 }): DataKeys {
-  const { database, outbox, clock, random, sealer, iam, leases } = parts
+  const { database, outbox, clock, random, sealer, iam, authorizations, leases } = parts
 
-  async function createDataKey({ keyCrn: wanted, resourceCrn, as }: KeyUser): Promise<WrappedDataKey> {
+  async function createDataKey({ keyCrn: wanted, resourceCrn, as, size = {} }: KeyUser): Promise<WrappedDataKey> {
     const name = parseKeyName(wanted)
     requireOwnResource(resourceCrn, as)
     const located = await locate(database.reads, name)
-    const grant = await authorizeNamed(iam, { as, action: 'kms.secrets.wrap', name, located })
-    const leave = await authorizeNamed(iam, { as, action: 'kms.registrations.create', name, located })
+    const keyUse = purposeOf(resourceCrn, size)
+    const grant = await authorizeNamed(iam, { as, action: 'kms.secrets.wrap', name, located, keyUse })
+    const leave = await authorizeNamed(iam, { as, action: 'kms.registrations.create', name, located, keyUse })
     if (!located) throw keyNotFound(name.keyId)
 
     using dataKey = SecretBytes.random(random, dataKeyBytes)
@@ -63,6 +67,9 @@ export function makeDataKeys(parts: {
       const before = await selectRegistration(tx, grant, resourceCrn)
       if (before && !isOwn(before, as)) throw registeredByAnother(resourceCrn)
 
+      const { accountId } = as
+      await requireRoom(tx, authorizations, leave, { ...size, resourceCrn, accountId, isNew: before === null })
+
       const version = await selectVersion(tx, grant, versionId)
       assert(version, 'versions stay as long as their key')
       using rootKey = openVersion(sealer, version)
@@ -72,7 +79,8 @@ export function makeDataKeys(parts: {
       )
       const facts = { accountId: located.accountId, initiatorId: serviceIamId(as), keyCrn: crnOf(key), resourceCrn }
       if (before?.keyVersionId !== versionId) {
-        await upsertRegistration(tx, leave, before, { resourceCrn, keyVersionId: versionId, by: as, now })
+        const capacityGb = size.capacityGb ?? before?.capacityGb ?? null
+        await upsertRegistration(tx, leave, before, { resourceCrn, keyVersionId: versionId, capacityGb, by: as, now })
         const type = before ? 'kms.registration.updated' : 'kms.registration.created'
         await outbox.append(tx, { type, ...facts, keyVersionId: versionId })
         if (before) await announceConvergence(tx, outbox, key, facts)
@@ -119,9 +127,9 @@ export function makeDataKeys(parts: {
     serviceName: string,
     afterResourceCrn: string,
     limit: number,
-  ): Promise<readonly { keyCrn: string; resourceCrn: string }[]> {
+  ): Promise<readonly RegisteredResource[]> {
     const rows = await selectRegistrationsOfService(database.reads, { serviceName, afterResourceCrn, limit })
-    return rows.map(({ resourceCrn, keyId, instance }) => ({ keyCrn: keyCrn(instance, keyId), resourceCrn }))
+    return rows.map(({ keyId, instance, ...row }) => ({ keyCrn: keyCrn(instance, keyId), ...row }))
   }
 
   return { createDataKey, unregister, registrationsOf }

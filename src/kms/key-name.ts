@@ -4,7 +4,7 @@
 import { parseCrn, parseShortKeyCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import { isHex32, isUuid } from '#base/id.ts'
-import type { Context, Grant, IamPort, ServiceSubject, Target } from '#iam/port.ts'
+import type { Context, Grant, IamPort, KeyPurpose, ServiceSubject, Target } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
 import { keyTarget, requireInstanceId } from './access.ts'
 import type { Asked } from './access.ts'
@@ -60,14 +60,21 @@ export async function authorizeNamed<Action extends string>(
     readonly action: Action
     readonly name: KeyName
     readonly located: KeyPlace | null
+    /** Of what is to lie under the key. */
+    readonly keyUse?: KeyPurpose
   },
 ): Promise<Grant<Action>> {
-  const { as, action, name, located } = request
+  const { as, action, name, located, keyUse } = request
   try {
-    return await authorizeIn(iam, as, action, targetOf(name, located))
+    return await authorizeIn(iam, as, action, { ...targetOf(name, located), ...(keyUse && { keyUse }) })
   } catch (cause) {
     if (!(cause instanceof Fault) || cause.code !== 'forbidden') throw cause
     const named = actionOf(name.serviceName, action)
+    const bound = cause.explanation?.bound
+    if (bound) {
+      const { missingPolicy: _, fix: __, ...explanation } = iam.explain(as, named, nameTarget(name))
+      throw new Fault('forbidden', cause.message, { explanation: { ...explanation, bound }, cause })
+    }
     const explanation = iam.explain(as, named, nameTarget(name))
     const message = `service ${as.serviceName} of account ${as.accountId} may not ${named} in account ${name.accountId}`
     throw new Fault('forbidden', message, { explanation, cause })

@@ -60,6 +60,7 @@ import { makeRewrapping } from './rewrapping.ts'
 import { makeRotationProgress } from './rotation-progress.ts'
 import type { RotationProgress } from './rotation-progress.ts'
 import { makeScrubbing } from './scrubbing.ts'
+import { makeSizes } from './sizes.ts'
 import { makeStandings } from './standings.ts'
 import { makeUnwrapTimes } from './unwrap-times.ts'
 import { makeUses } from './uses.ts'
@@ -146,6 +147,7 @@ export function makeKms(parts: {
     ...makeDataKeys({ ...parts, leases }),
     ...makePassphrases({ ...parts, reads }),
     ...makeRewrapping(parts),
+    ...makeSizes(parts),
     ...makeProviderKeys(parts),
     leaseDataKey,
     renewLeases,

@@ -3,7 +3,7 @@
 // `vpc` sees wrapped data keys as opaque bytes; only `disk` receives an open one, on a lease.
 
 import type { Fault } from '#base/fault.ts'
-import type { Caller, ServiceSubject } from '#iam/port.ts'
+import type { Caller, PassedBound, ServiceSubject, Target } from '#iam/port.ts'
 import type { KeyState as State } from './key-state.ts'
 import type { KmsServiceName } from './service-name.ts'
 
@@ -27,6 +27,13 @@ export interface WrappedDataKey {
   readonly keyVersionId: string
   /** Opaque; docs/formats.md, "Wrapped data key". Bound to the key, its version and the resource. */
   readonly wrapped: Uint8Array
+}
+
+/** How large a resource is, and of what kind, as its service says it. */
+export interface ResourceSize {
+  readonly capacityGb?: number
+  readonly profile?: string
+  readonly zone?: string
 }
 
 /** Something that happened to a key on which the service has registrations: to be followed, and then acknowledged. */
@@ -98,6 +105,13 @@ export interface LeaseHolder {
   fence(leaseIds: readonly string[]): Promise<readonly FenceAck[]>
 }
 
+export interface RegisteredResource {
+  readonly keyCrn: string
+  readonly resourceCrn: string
+  /** As its service has said; null where it has not. */
+  readonly capacityGb: number | null
+}
+
 /** A service instance of the key manager, as the resource controller provisions it. */
 export interface KmsInstance {
   readonly id: string
@@ -124,7 +138,20 @@ export interface KmsPort {
    * 'invalid' (reason `KEY_ROOT_REQ_ERR`: a standard key), 'conflict' (reason `KEY_ACTION_INVALID_STATE_ERR`: not active),
    * 'gone' (reason `KEY_DELETED_ERR`).
    */
-  createDataKey(request: { keyCrn: string; resourceCrn: string; as: ServiceSubject }): Promise<WrappedDataKey>
+  createDataKey(request: {
+    keyCrn: string
+    resourceCrn: string
+    as: ServiceSubject
+    /** What bounds of authorizations are held against; what is not said fits none. */
+    size?: ResourceSize
+  }): Promise<WrappedDataKey>
+  /**
+   * Leave for a resource to become as large, or of another profile, before it does; booked as that from then on. Fault
+   * 'forbidden' where the bounds of the authorization do not allow it.
+   */
+  resize(request: { keyCrn: string; resourceCrn: string; as: ServiceSubject; size: ResourceSize }): Promise<void>
+  /** How large the resource is, whatever was booked. Does nothing where it is not registered. */
+  noteSize(request: { keyCrn: string; resourceCrn: string; as: ServiceSubject; capacityGb: number }): Promise<void>
   /**
    * A fresh passphrase for a file that the resource becomes, wrapped under the root key on which the resource is registered,
    * as the wrap action of the API would: bound to nothing, so that whoever may use the key opens it. Registers nothing.
@@ -163,11 +190,7 @@ export interface KmsPort {
   /** Removes the registrant's own registration: permitted even when the authorization or the key has gone. Idempotent. */
   unregister(request: { keyCrn: string; resourceCrn: string; as: ServiceSubject }): Promise<void>
   /** Every registration that a service has made, in all accounts, in pages ordered by resource CRN. */
-  registrationsOf(
-    serviceName: string,
-    afterResourceCrn: string,
-    limit: number,
-  ): Promise<readonly { keyCrn: string; resourceCrn: string }[]>
+  registrationsOf(serviceName: string, afterResourceCrn: string, limit: number): Promise<readonly RegisteredResource[]>
   /**
    * The standing of each key for the one who asks. Who may not use it learns 'unauthorized' and nothing else; to who may,
    * an unknown key is 'deleted'.
@@ -223,6 +246,8 @@ export interface UsedKey {
 export interface KeyRight {
   readonly standing: KeyStanding
   readonly policyId: string | null
+  /** The one whose bounds stand in the way, where no other permits it. */
+  readonly boundedBy?: PassedBound
   /** Null to whom it does not concern: who may not use the key. */
   readonly newestVersionId: string | null
   readonly expiresAt: number | null
@@ -300,6 +325,12 @@ export interface KeyLedgerPort {
   /** Of one account, or of all that have resources under another account's key, the provider's apart. */
   foreignUses(accountId: string | null): Promise<readonly UsedKey[]>
   rights(requests: readonly { keyCrn: string; as: ServiceSubject }[]): Promise<readonly KeyRight[]>
+  /** How much of an account lies under those keys of another, or of its own, that are covered. */
+  amounts(of: {
+    readonly ownerAccountId: string
+    readonly accountId: string
+    covers(key: Target): boolean
+  }): Promise<{ readonly volumes: number; readonly capacityGb: number }>
   /** Keys with resources under them that expire in the time given, its end included. */
   expiring(after: number, until: number): Promise<readonly { keyCrn: string; accountId: string; expiresAt: number }[]>
   /** Both books of the key manager, in pages ordered by resource and key. */

@@ -9,6 +9,7 @@ import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
 import { registrationDescriptionLengthMax, registrationMetadataLengthMax } from '#base/limits.ts'
 import type { Outbox } from '#events/outbox.ts'
+import type { AuthorizationsPort } from '#iam/port.ts'
 import type { Database, Reads } from '#store/database.ts'
 import type { Access, Asked } from './access.ts'
 import { invalidField } from './base64.ts'
@@ -19,6 +20,7 @@ import { isAllowed } from './key-state.ts'
 import { readKey } from './keys.ts'
 import type { Leases } from './leases.ts'
 import { isOwn, registeredByAnother, requireOwnResource, requireService } from './resource.ts'
+import { purposeOf, requireRoom } from './room.ts'
 import { announceConvergence } from './rotation-progress.ts'
 import type { registrationBody } from './schemas-settings.ts'
 import { selectOneRegistration, selectRegistration, upsertRegistration } from './tables-registration.ts'
@@ -45,9 +47,10 @@ export function makeRegistering(parts: {
   readonly outbox: Outbox
   readonly clock: Clock
   readonly access: Access
+  readonly authorizations: AuthorizationsPort
   readonly leases: Leases
 }) {
-  const { database, outbox, clock, access, leases } = parts
+  const { database, outbox, clock, access, authorizations, leases } = parts
 
   async function write(
     asked: Asked,
@@ -58,7 +61,8 @@ export function makeRegistering(parts: {
     const by = requireService(asked.caller)
     const { id, resourceCrn } = where
     requireOwnResource(resourceCrn, by)
-    const grant = await access.key(asked, actions[manner], id)
+    const asNew = purposeOf(resourceCrn)
+    const grant = await access.key(asked, actions[manner], id, manner === 'create' ? asNew : undefined)
     return await database.transaction(async (tx) => {
       const now = clock.now()
       const key = await readKey(tx, grant, now)
@@ -70,6 +74,12 @@ export function makeRegistering(parts: {
       const kept = manner === 'merge' ? before?.keyVersionId : undefined
       const keyVersionId = request.keyVersionId ?? kept ?? key.newestVersion.id
       await requireForward(tx, grant, before?.keyVersionId ?? null, keyVersionId)
+      if (!before) {
+        // What is put in the place of nothing is new, and held to the bounds of what is.
+        const leave = manner === 'create' ? grant : await access.key(asked, actions[manner], id, asNew)
+        const { accountId } = by
+        await requireRoom(tx, authorizations, leave, { resourceCrn, accountId, isNew: true })
+      }
       const notes = manner === 'merge' ? request : { ...blank, ...request }
       await upsertRegistration(tx, grant, before, { ...notes, keyVersionId, resourceCrn, by, now })
       const type = before ? 'kms.registration.updated' : 'kms.registration.created'

@@ -108,7 +108,10 @@ export interface RegistrationNotes {
   readonly metadata: string | null
 }
 
-export interface OwnRegistration extends Registrant, RegistrationNotes {}
+export interface OwnRegistration extends Registrant, RegistrationNotes {
+  /** As the service has said; null where it has not. */
+  readonly capacityGb: number | null
+}
 
 /** The registration of a resource on the grant's key, or null. */
 export async function selectRegistration(
@@ -141,6 +144,7 @@ export async function selectRegistrationsByCrn(
         description: row.description,
         preventKeyDeletion: row.prevent_key_deletion === 1,
         metadata: row.metadata,
+        capacityGb: row.capacity_gb,
       },
     ]),
   )
@@ -181,9 +185,14 @@ export async function upsertRegistration(
   grant: RegisterGrant,
   before: OwnRegistration | null,
   registration: Pick<RegistrationNotes, 'keyVersionId'> &
-    Partial<RegistrationNotes> & { readonly resourceCrn: string; readonly by: Registrant; readonly now: number },
+    Partial<RegistrationNotes> & {
+      readonly resourceCrn: string
+      readonly capacityGb?: number | null
+      readonly by: Registrant
+      readonly now: number
+    },
 ): Promise<void> {
-  const { resourceCrn, keyVersionId, description, preventKeyDeletion, metadata, by, now } = registration
+  const { resourceCrn, keyVersionId, description, preventKeyDeletion, metadata, capacityGb, by, now } = registration
   assert(!before || isOwn(before, by), 'a registration stays with its registrant')
   const change = {
     key_version_id: keyVersionId,
@@ -191,6 +200,7 @@ export async function upsertRegistration(
     ...(description !== undefined && { description }),
     ...(preventKeyDeletion !== undefined && { prevent_key_deletion: Number(preventKeyDeletion) }),
     ...(metadata !== undefined && { metadata }),
+    ...(capacityGb !== undefined && { capacity_gb: capacityGb }),
   }
   const row = {
     key_id: keyIdOf(grant),
@@ -202,6 +212,7 @@ export async function upsertRegistration(
     prevent_key_deletion: 0,
     metadata: null,
     last_unwrapped_at: null,
+    capacity_gb: null,
     ...change,
   }
   await tx

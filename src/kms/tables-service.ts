@@ -271,7 +271,14 @@ export async function selectVersionsOfRegistrations(
 export async function selectRegistrationsOfService(
   reads: Reads,
   wanted: { readonly serviceName: string; readonly afterResourceCrn: string; readonly limit: number },
-): Promise<readonly { readonly resourceCrn: string; readonly keyId: string; readonly instance: Instance }[]> {
+): Promise<
+  readonly {
+    readonly resourceCrn: string
+    readonly keyId: string
+    readonly instance: Instance
+    readonly capacityGb: number | null
+  }[]
+> {
   const { serviceName, afterResourceCrn, limit } = wanted
   const rows = await reads
     .selectFrom('kms_registration')
@@ -279,6 +286,7 @@ export async function selectRegistrationsOfService(
     .innerJoin('kms_instance', 'kms_instance.id', 'kms_key.instance_id')
     .select(['kms_registration.resource_crn', 'kms_registration.key_id', 'kms_instance.id', 'kms_instance.account_id'])
     .select(['kms_instance.service_name', 'kms_instance.region', 'kms_instance.resource_group_id'])
+    .select('kms_registration.capacity_gb')
     .where('kms_registration.service_name', '=', serviceName)
     .where('kms_registration.resource_crn', 'in', (e) =>
       e
@@ -296,6 +304,7 @@ export async function selectRegistrationsOfService(
   return rows.map((row) => ({
     resourceCrn: row.resource_crn,
     keyId: row.key_id,
+    capacityGb: row.capacity_gb,
     instance: {
       id: row.id,
       serviceName: row.service_name,

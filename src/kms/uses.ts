@@ -23,9 +23,11 @@ import { readKey } from './keys.ts'
 import { makeImpact } from './impact.ts'
 import type { LeaseBook } from './lease-book.ts'
 import type { KeyAsk, KeyLedgerPort, KeyRight, LedgerKey, PlannableAction } from './port.ts'
+import { usedUnder } from './room.ts'
 import { serviceOf } from './resource.ts'
 import { actionOf } from './service-name.ts'
 import { standingIn } from './standings.ts'
+import { selectVolumesByKey } from './tables-room.ts'
 import { selectKeyOfAnyone } from './tables-service.ts'
 import { selectBooks, selectExpiring, selectUsedKeys, selectUsers, selectUses, selectUsesAt } from './tables-uses.ts'
 import { selectDestroyedKey, selectDestroyedKeyOf, selectWrappedKeys } from './tables-wrapped-key.ts'
@@ -58,7 +60,7 @@ export function makeUses(parts: {
     if (!name) return noRight
     const located = await locate(reads, name)
     const decision = await iam.decide(as, actionOf(name.serviceName, 'kms.secrets.unwrap'), targetOf(name, located))
-    if (!decision.permitted) return noRight
+    if (!decision.permitted) return { ...noRight, ...(decision.passed && { boundedBy: decision.passed }) }
     const key = located ? await selectKeyOfAnyone(reads, name.keyId, clock.now()) : null
     return {
       standing: standingIn(key?.state ?? 'destroyed'),
@@ -110,6 +112,9 @@ export function makeUses(parts: {
       }))
     },
     foreignUses: (accountId) => selectUsedKeys(reads, { accountId, exceptOwner: providerAccountId }),
+    async amounts({ ownerAccountId, accountId, covers }) {
+      return usedUnder(await selectVolumesByKey(reads, { ownerAccountId, accountId, exceptCrn: null }), covers)
+    },
     rights: (requests) => Promise.all(requests.map(rightOf)),
     async expiring(after, until) {
       const keys = await selectExpiring(reads, { after, until }, clock.now())

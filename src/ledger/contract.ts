@@ -6,7 +6,7 @@ import { certificateContract } from './contract-certificates.ts'
 import { noticeContract } from './contract-notices.ts'
 import { planContract } from './contract-plans.ts'
 import { webhookContract } from './contract-webhooks.ts'
-import { foreignKeys, impact, impactBody, keyUses, ofAccount, pageQuery, proof, time } from './schemas.ts'
+import { foreignKeys, grants, impact, impactBody, keyUses, ofAccount, pageQuery, proof, time } from './schemas.ts'
 
 const useContract = {
   listKeyUses: {
@@ -36,6 +36,15 @@ const useContract = {
     query: Type.Object({ ...ofAccount, ...pageQuery }),
     status: 200,
     reply: foreignKeys,
+  },
+  listGrants: {
+    method: 'GET',
+    path: '/keyward/v1/grants',
+    summary: "List an account's bounded authorizations: what is used of each, and what has passed its bounds",
+    action: 'keyward.grants.list',
+    query: Type.Object({ ...ofAccount, ...pageQuery }),
+    status: 200,
+    reply: grants,
   },
   getLatestProof: {
     method: 'GET',

@@ -37,6 +37,7 @@ const rightEventTypes = [
   'iam.policy.updated',
   'iam.policy.deleted',
   'iam.policy.restored',
+  'iam.policy.ended',
   'iam.role.updated',
   'iam.role.deleted',
   'iam.access-settings.updated',
@@ -52,7 +53,7 @@ export function makeFeed(
   parts: LedgerParts,
   { post, plans }: { readonly post: Post; readonly plans: Plans },
 ): Consumer {
-  const { database, clock, realClock, random, kms } = parts
+  const { database, clock, realClock, random, kms, authorizations, authorizationNoticeDays } = parts
   /** The last event of rights that all standings were compared after, and when. In memory: a start compares all. */
   let compared: { readonly seq: number; readonly atMs: number } | null = null
 
@@ -95,7 +96,7 @@ export function makeFeed(
       const before = known.get(nameOf(use))
       const policyId = rights[at]?.policyId ?? null
       if (before && before.policyId === policyId) continue
-      await noteRight(use, before?.policyId, policyId)
+      await noteRight(use, before?.policyId, policyId, rights[at]?.boundedBy?.policyId ?? null)
     }
     const used = new Set(uses.map(nameOf))
     const unused = [...known.values()].filter((one) => !used.has(nameOf(one)))
@@ -108,22 +109,31 @@ export function makeFeed(
   }
 
   /** What was never looked at was authorized when it was registered. */
-  async function noteRight(use: UsedKey, before: string | null | undefined, policyId: string | null): Promise<void> {
+  async function noteRight(
+    use: UsedKey,
+    before: string | null | undefined,
+    policyId: string | null,
+    endedId: string | null,
+  ): Promise<void> {
     const { keyCrn, accountId, ownerAccountId, serviceName } = use
     const hadRight = before !== null
     const users = (await usersAt(parts, keyCrn, null)).filter((user) => user.accountId === accountId)
     const now = clock.now()
-    const type = policyId === null ? 'authorization.removed' : 'authorization.restored'
-    const policy = policyId ?? before
+    const lost = endedId === null ? 'authorization.removed' : 'authorization.expired'
+    const type = policyId === null ? lost : 'authorization.restored'
+    const policy = policyId ?? endedId ?? before
     const facts = { service: serviceName, ...(typeof policy === 'string' && { policy_id: policy }) }
     const told = { type, keyCrn, cause: `right ${makeUuid(random)}`, occurredAt: now } as const
     await database.transaction(async (tx) => {
       await writeStanding(tx, { keyCrn, accountId, serviceName, ownerAccountId, policyId }, now)
-      if (hadRight !== (policyId !== null))
-        await post.send(
-          tx,
-          users.map((user) => draftFor(user, told, facts)),
-        )
+      if (hadRight === (policyId !== null)) return
+      // Nobody has done what a bound does at its time: its owner is told of it as the users are.
+      const owners =
+        type === 'authorization.expired' ? users.map((user) => ({ ...user, accountId: ownerAccountId })) : []
+      await post.send(
+        tx,
+        [...users, ...owners].map((user) => draftFor(user, told, facts)),
+      )
     })
     post.wake()
   }
@@ -145,6 +155,36 @@ export function makeFeed(
     post.wake()
   }
 
+  /** As of expiries, of rights that end by their bounds; the owner is told with those whose right it is. */
+  async function tellOfEndings(): Promise<void> {
+    const now = clock.now()
+    const first = Math.max(...authorizationNoticeDays)
+    const ending = await authorizations.ending(now, now + first * dayMs)
+    if (ending.length === 0) return
+    const ends = new Map(ending.map(({ policyId, endsAt }) => [policyId, endsAt]))
+    const drafts: NoticeDraft[] = []
+    for (const standing of await selectStandings(database.reads)) {
+      const endsAt = standing.policyId === null ? undefined : ends.get(standing.policyId)
+      if (endsAt === undefined) continue
+      drafts.push(...(await draftsOfEnding(standing, endsAt, now)))
+    }
+    if (drafts.length === 0) return
+    await database.transaction((tx) => post.send(tx, drafts))
+    post.wake()
+  }
+
+  async function draftsOfEnding(standing: Standing, endsAt: number, now: number): Promise<readonly NoticeDraft[]> {
+    const { keyCrn, accountId, ownerAccountId, serviceName, policyId } = standing
+    const days = Math.min(...authorizationNoticeDays.filter((count) => endsAt <= now + count * dayMs))
+    const cause = `ending ${policyId} ${keyCrn} ${accountId} ${serviceName} ${endsAt} ${days}`
+    const told = { type: 'authorization.expiring', keyCrn, cause, occurredAt: now } as const
+    const policy = policyId === null ? {} : { policy_id: policyId }
+    const facts = { service: serviceName, ...policy, expires_at: rfc3339(endsAt), days_left: days }
+    const users = (await usersAt(parts, keyCrn, null)).filter((user) => user.accountId === accountId)
+    const owners = users.map((user) => ({ ...user, accountId: ownerAccountId }))
+    return [...users, ...owners].map((user) => draftFor(user, told, facts))
+  }
+
   return {
     name: 'ledger.notices',
     types: [...keyEventTypes, ...rightEventTypes, 'kms.registration.created', 'ledger.plan.announced'],
@@ -152,6 +192,7 @@ export function makeFeed(
       await tellOfEvents()
       await compareRights()
       await tellOfExpiries()
+      await tellOfEndings()
       await plans.tellUsers()
     },
   }

@@ -9,6 +9,7 @@ import type { Context } from '#iam/port.ts'
 import type { KeyRight } from '#kms/port.ts'
 import { authorizeOwn } from './access.ts'
 import type { ledgerContract } from './contract.ts'
+import { boundsView, unbounded } from './grants.ts'
 import { pageOf, pageRequest } from './page.ts'
 import type { LedgerParts } from './parts.ts'
 
@@ -69,18 +70,23 @@ export function makeForeignKeys({ iam, authorizations, kms, vpc }: LedgerParts) 
       expires_at: best?.expiresAt === null || best === undefined ? null : rfc3339(best.expiresAt),
       resources: resourceCount,
       since: rfc3339(since),
-      authorizations: await Promise.all(services.map((service, at) => authorizationView(service, rights[at]))),
+      authorizations: await Promise.all(
+        services.map((service, at) => authorizationView(service, ownerAccountId, rights[at])),
+      ),
     }
   }
 
-  async function authorizationView(service: string, right: KeyRight | undefined) {
-    const policyId = right?.policyId ?? null
+  /** One that has ended by its bounds is still there to be seen: the account is party to it. */
+  async function authorizationView(service: string, ownerAccountId: string, right: KeyRight | undefined) {
+    const policyId = right?.policyId ?? right?.boundedBy?.policyId ?? null
     const policy = policyId === null ? null : await authorizations.find(policyId)
+    const bounded = policy && (await authorizations.bounds(policy.policyId))
     return {
       service,
       policy_id: policy?.policyId ?? null,
       since: policy ? rfc3339(policy.createdAt) : null,
       ends_at: policy && policy.endsAt !== null ? rfc3339(policy.endsAt) : null,
+      ...(bounded ? await boundsView(kms, bounded, ownerAccountId) : unbounded),
     }
   }
 

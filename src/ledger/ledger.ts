@@ -7,6 +7,8 @@ import { makeDeliveries } from './deliveries.ts'
 import { makeFeed } from './feed.ts'
 import { makeForeignKeys } from './foreign-keys.ts'
 import type { ForeignKeys } from './foreign-keys.ts'
+import { makeGrants } from './grants.ts'
+import type { Grants } from './grants.ts'
 import { makeImpacts } from './impact.ts'
 import type { Impacts } from './impact.ts'
 import { makeNotices } from './notices.ts'
@@ -28,6 +30,7 @@ export interface Ledger {
   readonly uses: Uses
   readonly impacts: Impacts
   readonly foreignKeys: ForeignKeys
+  readonly grants: Grants
   readonly proofs: Proofs
   readonly notices: Notices
   readonly streams: NoticeStreams
@@ -52,6 +55,7 @@ export function makeLedger(given: LedgerParts & { readonly wake: (consumer: stri
     uses: makeUses(parts),
     impacts: makeImpacts(parts),
     foreignKeys: makeForeignKeys(parts),
+    grants: makeGrants(parts),
     proofs,
     notices: makeNotices(parts),
     streams,

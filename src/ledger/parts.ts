@@ -39,6 +39,8 @@ export interface LedgerParts {
   readonly vpc: VpcPort
   readonly disk: ImagesPort
   readonly auditLog: AuditProofs
+  /** Days before the end of an authorization at which both sides are told. */
+  readonly authorizationNoticeDays: readonly number[]
   /** Whether webhooks may point inside, and speak plain HTTP: in a laboratory. */
   readonly allowPrivateWebhooks: boolean
 }

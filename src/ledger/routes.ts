@@ -13,11 +13,12 @@ export const ledgerRoutes = (ledger: Ledger): Routes<typeof ledgerContract, Cont
 
 type AllRoutes = Routes<typeof ledgerContract, Context, Anyone>
 
-const useRoutes = ({ uses, impacts, foreignKeys, proofs }: Ledger) =>
+const useRoutes = ({ uses, impacts, foreignKeys, grants, proofs }: Ledger) =>
   ({
     listKeyUses: (context, input) => uses.list(context, input),
     foreseeImpact: (context, input) => impacts.foresee(context, input),
     listForeignKeys: (context, { query }) => foreignKeys.list(context, query),
+    listGrants: (context, { query }) => grants.list(context, query),
     getLatestProof: (context, { query }) => proofs.get(context, query),
     createProof: (context, { query }) => proofs.create(context, query),
   }) satisfies Partial<AllRoutes>

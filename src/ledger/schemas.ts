@@ -31,6 +31,8 @@ export const noticeType = Type.Union([
   Type.Literal('key.expired'),
   Type.Literal('authorization.removed'),
   Type.Literal('authorization.restored'),
+  Type.Literal('authorization.expiring'),
+  Type.Literal('authorization.expired'),
   Type.Literal('action.planned'),
   Type.Literal('action.withdrawn'),
   Type.Literal('action.overridden'),
@@ -67,6 +69,39 @@ export const keyUses = Type.Object({
   ),
 })
 
+/** As the policy API shows them. */
+const bounds = Type.Object({}, { additionalProperties: true })
+const used = Type.Object({ volumes: count, capacity_gb: count })
+/** Requests that passed a bound, and the last of them. */
+const tally = Type.Object({
+  count,
+  last: Type.Object({
+    at: time,
+    bound: Type.String(),
+    action: Type.String(),
+    account_id: Type.String(),
+    service: Type.String(),
+    key_id: Type.String(),
+  }),
+})
+
+export const grants = Type.Object({
+  ...pageLinks,
+  grants: Type.Array(
+    Type.Object({
+      policy_id: Type.String(),
+      service: orNull(Type.String()),
+      account_id: accountId,
+      bounds,
+      enforced: Type.Boolean(),
+      ended: Type.Boolean(),
+      used,
+      refused: orNull(tally),
+      watched: orNull(tally),
+    }),
+  ),
+})
+
 export const foreignKeys = Type.Object({
   ...pageLinks,
   foreign_keys: Type.Array(
@@ -85,6 +120,10 @@ export const foreignKeys = Type.Object({
           policy_id: orNull(Type.String()),
           since: orNull(time),
           ends_at: orNull(time),
+          bounds: orNull(bounds),
+          used: orNull(used),
+          refused: orNull(tally),
+          watched: orNull(tally),
         }),
       ),
     }),

@@ -8,7 +8,7 @@ import { parseCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import { providerAccountId } from '#base/provider.ts'
 import type { Context } from '#iam/port.ts'
-import type { WrappedDataKey } from '#kms/port.ts'
+import type { ResourceSize, WrappedDataKey } from '#kms/port.ts'
 import type { reencryptionPatch, reencryptionPrototype } from './contract-reencryption.ts'
 import type { VpcParts } from './parts.ts'
 import { bytesPerMib } from './reencryption.ts'
@@ -28,7 +28,7 @@ import type { UpdateVolume } from './tables-volumes.ts'
 import { targetOf } from './targets.ts'
 import { blockStorageOf, bytesPerGb } from './volume.ts'
 import type { Volume } from './volume.ts'
-import { checkKeyCrn, KeyRefused, requestVolumeKey } from './volume-key.ts'
+import { checkKeyCrn, KeyRefused, requestVolumeKey, sizeOf } from './volume-key.ts'
 import { keyReason, mayInStatus, statusOf } from './volume-state.ts'
 import { notFound } from './volumes.ts'
 
@@ -97,15 +97,15 @@ export function makeReencryptions(parts: VpcParts) {
       const { olderKeyCrn, newerKeyCrn: keyCrn } = one
       const facts = { accountId, initiatorId: context.caller.iamId, volumeCrn: volume.crn, olderKeyCrn, keyCrn }
       await outbox.append(tx, { type: 'vpc.volume.reencryption-requested', ...facts })
-      return one
+      return { one, size: sizeOf(volume) }
     })
   }
 
   /** After a refusal nothing is left; after any other failure the row stays hidden until its traces are gone. */
-  async function keyOrNothing(context: Context, one: Reencryption): Promise<WrappedDataKey> {
+  async function keyOrNothing(context: Context, one: Reencryption, size: ResourceSize): Promise<WrappedDataKey> {
     const { accountId, volumeId, volumeCrn, newerKeyCrn: keyCrn } = one
     try {
-      return await requestVolumeKey(kms, { accountId, crn: volumeCrn, keyCrn })
+      return await requestVolumeKey(kms, { accountId, crn: volumeCrn, keyCrn }, size)
     } catch (error) {
       const refusal = error instanceof KeyRefused ? error : null
       await database.transaction(async (tx) => {
@@ -150,8 +150,8 @@ export function makeReencryptions(parts: VpcParts) {
   return {
     async create(context: Context, id: string, body: Static<typeof reencryptionPrototype>) {
       const grant = await grantOn(context, 'is.volume.volume.update', id)
-      const one = await request(context, grant, body)
-      await keep(context, grant, one, await keyOrNothing(context, one))
+      const { one, size } = await request(context, grant, body)
+      await keep(context, grant, one, await keyOrNothing(context, one, size))
       return await answer(grant, id)
     },
 

@@ -9,20 +9,24 @@ import { zonesOf } from './regions.ts'
 import { existingCrns, keyedTables } from './tables-keyed.ts'
 import type { KeyedTable } from './tables-keyed.ts'
 import { blockStorageOf } from './volume.ts'
+import type { Sizes } from './volume-size.ts'
 
 /**
  * Registrations are read first and rows after. A row is older than its registration and younger than its end, so a
  * registration that has no row at the later moment has lost it for good; the other way round, a volume that was made
  * between the two reads would look like an orphan.
  */
-export async function sweepRegistrations(parts: VpcParts, signal?: AbortSignal): Promise<void> {
+export async function sweepRegistrations(parts: VpcParts, sizes: Sizes, signal?: AbortSignal): Promise<void> {
   let after = ''
   for (;;) {
     signal?.throwIfAborted()
     const page = await parts.kms.registrationsOf('server-protect', after, vpcSweepPage)
     for (const table of keyedTables) await sweepPage(parts, table, page)
+    await sizes.compare(
+      page.filter(({ resourceCrn }) => nameOurs([resourceCrn], 'vpc_volume', parts.region).length > 0),
+    )
     const last = page.at(-1)
-    if (!last || page.length < vpcSweepPage) return
+    if (!last || page.length < vpcSweepPage) return sizes.end()
     after = last.resourceCrn
   }
 }

@@ -16,7 +16,7 @@ import { Fault } from '#base/fault.ts'
 import { snapshotSourceGbMax } from '#base/limits.ts'
 import type { Context, Grant } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
-import type { Tx } from '#store/database.ts'
+import type { Reads, Tx } from '#store/database.ts'
 import { makeSnapshotId, vpcCrn } from './ids.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
@@ -164,8 +164,8 @@ async function checkOneInstance(tx: Tx, snapshots: readonly Snapshot[]): Promise
   })
 }
 
-export const isVolumeBusy = async (tx: Tx, { id }: Pick<Volume, 'id'>): Promise<boolean> =>
-  (await busyVolumes(tx, [id])).has(id)
+export const isVolumeBusy = async (reads: Reads, { id }: Pick<Volume, 'id'>): Promise<boolean> =>
+  (await busyVolumes(reads, [id])).has(id)
 
 /** A name that was drawn and is taken is drawn again; one that was asked for and is taken is refused. */
 async function insertNamed(

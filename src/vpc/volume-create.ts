@@ -32,7 +32,7 @@ import { markAbandoned } from './tables-work.ts'
 import { newTarget } from './targets.ts'
 import { blockStorageOf } from './volume.ts'
 import type { Volume } from './volume.ts'
-import { KeyRefused, requestVolumeKey } from './volume-key.ts'
+import { KeyRefused, requestVolumeKey, sizeOf } from './volume-key.ts'
 import type { NewVolume } from './volume-prototype.ts'
 
 export async function createVolume(parts: VpcParts, context: Context, wanted: NewVolume): Promise<Volume> {
@@ -181,7 +181,7 @@ async function keyOrNothing(
   const { accountId, crn: volumeCrn } = volume
   const initiatorId = context.caller.iamId
   try {
-    return await requestVolumeKey(parts.kms, volume)
+    return await requestVolumeKey(parts.kms, volume, sizeOf(volume))
   } catch (error) {
     await parts.database.transaction(async (tx) => {
       if (error instanceof KeyRefused) {

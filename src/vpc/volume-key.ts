@@ -7,7 +7,7 @@ import { parseCrn, parseShortKeyCrn } from '#base/crn.ts'
 import { Fault } from '#base/fault.ts'
 import type { FaultDetails } from '#base/fault.ts'
 import { providerAccountId } from '#base/provider.ts'
-import type { KmsPort, WrappedDataKey } from '#kms/port.ts'
+import type { KmsPort, ResourceSize, WrappedDataKey } from '#kms/port.ts'
 import { blockStorageOf } from './volume.ts'
 import type { Volume } from './volume.ts'
 
@@ -47,10 +47,35 @@ export function checkKeyCrn(text: string): string {
  * the VPC API's own refusal when the key manager refuses; any other failure comes through as it is, and then nobody
  * knows whether there is a registration.
  */
-export async function requestVolumeKey(kms: KmsPort, volume: Keyed): Promise<WrappedDataKey> {
+export async function requestVolumeKey(
+  kms: KmsPort,
+  volume: Keyed,
+  /** Of volumes, which bounds of the key's owner may be held against. */
+  size: ResourceSize = {},
+): Promise<WrappedDataKey> {
   const as = blockStorageOf(volume.accountId)
   try {
-    return await kms.createDataKey({ keyCrn: volume.keyCrn, resourceCrn: volume.crn, as })
+    return await kms.createDataKey({ keyCrn: volume.keyCrn, resourceCrn: volume.crn, as, size })
+  } catch (cause) {
+    throw refusal(cause, volume) ?? cause
+  }
+}
+
+export const sizeOf = ({
+  capacityGb,
+  profile,
+  zone,
+}: Pick<Volume, 'capacityGb' | 'profile' | 'zone'>): ResourceSize => ({
+  capacityGb,
+  profile,
+  zone,
+})
+
+/** Leave for a volume to become larger, or of another profile, before it does. Throws as `requestVolumeKey`. */
+export async function requestResize(kms: KmsPort, volume: Keyed, size: ResourceSize): Promise<void> {
+  const as = blockStorageOf(volume.accountId)
+  try {
+    await kms.resize({ keyCrn: volume.keyCrn, resourceCrn: volume.crn, as, size })
   } catch (cause) {
     throw refusal(cause, volume) ?? cause
   }
@@ -76,6 +101,7 @@ function refusal(cause: unknown, volume: Keyed): KeyRefused | null {
   if (!(cause instanceof Fault)) return null
   switch (cause.code) {
     case 'forbidden':
+      if (cause.explanation?.bound) return refused('volume_encryption_key_not_authorized', cause.message, cause)
       return refused('volume_encryption_key_not_authorized', missingAuthorization(cause, volume), cause)
     case 'not_found':
       return refused('volume_crn_invalid', 'CRN specified in the request is not valid: there is no such key', cause)

@@ -5,6 +5,7 @@ import type { Static } from 'typebox'
 import { reply } from '#base/contract.ts'
 import { Fault } from '#base/fault.ts'
 import type { Context } from '#iam/port.ts'
+import type { Reads } from '#store/database.ts'
 import { checkIfMatch, requireIfMatch } from './etags.ts'
 import { groupNames } from './groups.ts'
 import { pagedProfiles } from './instance-profiles.ts'
@@ -37,6 +38,7 @@ import { targetOf } from './targets.ts'
 import type { Volume } from './volume.ts'
 import { createVolume, nameTaken } from './volume-create.ts'
 import { changeOf } from './volume-change.ts'
+import { bookSize, settleSize } from './volume-size.ts'
 import { parseVolumePatch, parseVolumePrototype } from './volume-prototype.ts'
 import { volumeEtag, volumeView } from './volume-reply.ts'
 import { profilesOfGeneration } from './volume-profiles.ts'
@@ -131,19 +133,31 @@ export function makeVolumes(parts: VpcParts) {
       const wanted = parseVolumePatch(body)
       if (wanted.userTags) requireIfMatch(ifMatch, 'volume')
       const grant = await grantOn(context, 'is.volume.volume.update', id)
-      const volume = await database.transaction(async (tx) => {
-        const before = await readVolume(tx, grant)
+      const plan = async (reads: Reads) => {
+        const before = await readVolume(reads, grant)
         if (!before) throw notFound(id)
         checkIfMatch(ifMatch, volumeEtag(before), `volume ${id}`)
         refuseInStatus('update', before)
-        const patch = changeOf(before, (await attachmentsOf(tx, [before])).get(before.id), wanted)
-        if (Object.keys(patch).length === 0) return before
-        if (patch.resize && (await isVolumeBusy(tx, before))) throw busyNow(before)
-        if (patch.resize) await refuseBetweenKeys(tx, before)
-        if (patch.name !== undefined && (await isNameTaken(tx, grant, region, patch.name))) throw nameTaken(patch.name)
-        return await change(tx, context, grant, before, patch)
-      })
-      return await answer(context, volume)
+        const patch = changeOf(before, (await attachmentsOf(reads, [before])).get(before.id), wanted)
+        if (patch.resize && (await isVolumeBusy(reads, before))) throw busyNow(before)
+        if (patch.resize) await refuseBetweenKeys(reads, before)
+        return { before, patch }
+      }
+      const asked = await plan(database.reads)
+      const isBooked = await bookSize(parts, asked.before, asked.patch)
+      try {
+        const volume = await database.transaction(async (tx) => {
+          const { before, patch } = await plan(tx)
+          if (Object.keys(patch).length === 0) return before
+          const { name } = patch
+          if (name !== undefined && (await isNameTaken(tx, grant, region, name))) throw nameTaken(name)
+          return await change(tx, context, grant, before, patch)
+        })
+        return await answer(context, volume)
+      } catch (error) {
+        if (isBooked) await settleSize(parts, asked.before)
+        throw error
+      }
     },
 
     /** Gone from the moment it is answered, as far as use is concerned; image and registration follow. */

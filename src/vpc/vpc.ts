@@ -46,6 +46,8 @@ import { makeVirtualInterfaces } from './virtual-interfaces.ts'
 import type { VirtualInterfaces } from './virtual-interfaces.ts'
 import { checkVersion } from './version.ts'
 import { withHistory } from './volume-history.ts'
+import { makeSizes } from './volume-size.ts'
+import type { Sizes } from './volume-size.ts'
 import { makeVolumes } from './volumes.ts'
 import type { Volumes } from './volumes.ts'
 
@@ -102,13 +104,13 @@ export function makeVpc(given: VpcParts): Vpc {
     virtualInterfaces: makeVirtualInterfaces(parts),
     sshKeys: makeSshKeys(parts),
     region: parts.region,
-    consumers: consumersOf(parts, copies, reencryptions),
+    consumers: consumersOf(parts, copies, reencryptions, makeSizes(parts)),
     checkQuery: (query) => checkVersion(query, parts.clock.now()),
     idle: async () => void (await Promise.all([copies.idle(), reencryptions.idle()])),
   }
 }
 
-const consumersOf = (parts: VpcParts, copies: Copies, reencryptions: Copies): readonly Consumer[] => [
+const consumersOf = (parts: VpcParts, copies: Copies, reencryptions: Copies, sizes: Sizes): readonly Consumer[] => [
   {
     name: 'vpc.volumes',
     types: [
@@ -209,6 +211,7 @@ const consumersOf = (parts: VpcParts, copies: Copies, reencryptions: Copies): re
       'iam.policy.deleted',
       'iam.policy.updated',
       'iam.policy.restored',
+      'iam.policy.ended',
       'iam.role.updated',
       'iam.access-settings.updated',
       'iam.account.disabled',
@@ -248,6 +251,6 @@ const consumersOf = (parts: VpcParts, copies: Copies, reencryptions: Copies): re
       'vpc.image.deleted',
       'kms.key.sync-requested',
     ],
-    reconcile: (signal) => sweepRegistrations(parts, signal),
+    reconcile: (signal) => sweepRegistrations(parts, sizes, signal),
   },
 ]

@@ -322,6 +322,10 @@ export async function makeWorld({ revocation = 'at-once' }: { revocation?: Revoc
     revocation,
     authorizations: {
       find: async () => null,
+      ending: async () => [],
+      bounds: async () => null,
+      bounded: async () => [],
+      passBound: () => null,
       decideWithout: (subject, action, target) => iam.decide(subject, action, target),
     },
     isMasterKeyInToken: false,

@@ -23,6 +23,11 @@ export interface IamPolicyTables {
     fingerprint: string
     /** Whether it lets its source hand its access on. */
     delegates: 0 | 1
+    bounded: 0 | 1
+    /** When its bounds end it, by the clock of keys; null where they do not. */
+    ends_at: number | null
+    /** 1 once it has been written down that it ended. */
+    end_noted: 0 | 1
     /** The authorization that this one was derived from, and the account that derived it; null for all others. */
     parent_id: string | null
     delegated_by: string | null
@@ -37,6 +42,20 @@ export interface IamPolicyTables {
     policy_id: string
     last_permit_at: number
     permit_count: number
+  }
+  /** Requests that passed a bound of an authorization: how many, and the last of them. */
+  iam_bound_passed: {
+    policy_id: string
+    /** 1 where they were refused, 0 where the authorization only watched. */
+    enforced: 0 | 1
+    count: number
+    last_at: number
+    last_bound: string
+    last_action: string
+    last_account_id: string
+    last_service: string
+    /** The key that was asked for. */
+    last_resource: string
   }
   /** Roles that an account has made for itself. */
   iam_custom_role: {

@@ -124,6 +124,8 @@ export interface KmsTables {
     metadata: string | null
     /** When the data key was last opened; written a moment later (kms/unwrap-times.ts), null where never since it is noted. */
     last_unwrapped_at: number | null
+    /** How much a volume holds, as its service has said; null where nothing was said. */
+    capacity_gb: number | null
   }
   /** How many registrations of each registrant name each version: equal to the rows above, at every commit. */
   kms_registration_tally: {

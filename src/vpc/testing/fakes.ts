@@ -114,6 +114,8 @@ export class FakeKms {
       }
       return { keyCrn, keyVersionId: this.version, wrapped: new Uint8Array([++this.wraps]) }
     },
+    resize: async () => {},
+    noteSize: async () => {},
     providerKey: async ({ accountId }, location) => {
       const serviceInstance = providerInstanceId(accountId)
       const at = { location, accountId: providerAccountId, serviceInstance }
@@ -152,7 +154,7 @@ export class FakeKms {
       return true
     },
     registrationsOf: async (_serviceName, after, limit) =>
-      Array.from(this.registrations, ([resourceCrn, keyCrn]) => ({ resourceCrn, keyCrn }))
+      Array.from(this.registrations, ([resourceCrn, keyCrn]) => ({ resourceCrn, keyCrn, capacityGb: null }))
         .filter(({ resourceCrn }) => resourceCrn > after)
         .toSorted((a, b) => (a.resourceCrn < b.resourceCrn ? -1 : 1))
         .slice(0, limit),
