@@ -28,6 +28,8 @@ const foreignKeys = async (user: Api): Promise<Json[]> =>
 
 const now = (): string => new Date().toISOString()
 
+const unbounded = { bounds: null, used: null, refused: null, watched: null }
+
 test('the owner of a key sees every resource under it, and each user the keys it depends on', async (t) => {
   const folder = tempFolder(t)
   const server = await startServer(t, folder)
@@ -119,7 +121,7 @@ test('the owner of a key sees every resource under it, and each user the keys it
       assert.deepEqual([foreign.state, foreign.resources, foreign.newest_version_id], ['usable', 1, key.id])
       assert.deepEqual(foreign.key_version_ids, [key.id])
       assert.deepEqual(foreign.authorizations, [
-        { service: 'server-protect', policy_id: policy.id, since: policy.created_at, ends_at: null },
+        { service: 'server-protect', policy_id: policy.id, since: policy.created_at, ends_at: null, ...unbounded },
       ])
       assert.deepEqual(await foreignKeys(a), [])
       assert.deepEqual(await foreignKeys(c), [])
@@ -141,7 +143,7 @@ test('the owner of a key sees every resource under it, and each user the keys it
     const [foreign] = await foreignKeys(b)
     assert.deepEqual([foreign.state, foreign.newest_version_id, foreign.expires_at], ['unauthorized', null, null])
     assert.deepEqual(foreign.authorizations, [
-      { service: 'server-protect', policy_id: null, since: null, ends_at: null },
+      { service: 'server-protect', policy_id: null, since: null, ends_at: null, ...unbounded },
     ])
     await a.expect(201, 'POST', '/v1/policies', { body: authorization(a, b) })
     await volumeIs(b, volume.id, 'available')
