@@ -32,7 +32,9 @@ export function makePassphrases(parts: {
       const name = parseKeyName(keyCrn)
       requireOwnResource(resourceCrn, as)
       const located = await locate(reads, name)
-      const grant = await authorizeNamed(iam, { as, action: 'kms.secrets.wrap', name, located })
+      // A file that leaves is an image, wherever it goes: bounds that say so are held against it.
+      const keyUse = { purpose: 'create-image' } as const
+      const grant = await authorizeNamed(iam, { as, action: 'kms.secrets.wrap', name, located, keyUse })
       if (!located) throw keyNotFound(name.keyId)
       const key = await readKey(reads, grant, clock.now())
       requireState(key, 'wrap')
