@@ -5,27 +5,10 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
 import { cliDocs, cliPage } from '../scripts/cli-docs.ts'
-import { keyward } from './harness/cli.ts'
-import type { Keyward, Said } from './harness/cli.ts'
+import { keyward, signedIn } from './harness/cli.ts'
+import type { Said } from './harness/cli.ts'
 import { startServer, tempFolder } from './harness/server.ts'
-import type { Server } from './harness/server.ts'
-
-/** Signed in to both accounts, as targets `a` and `b`; `b` is the current one. */
-async function signedIn(t: TestContext, extra: readonly string[] = []): Promise<{ server: Server; cli: Keyward }> {
-  const server = await startServer(t, tempFolder(t), extra)
-  const cli = keyward(t)
-  for (const [name, account] of [
-    ['a', server.a.account],
-    ['b', server.b.account],
-  ] as const) {
-    const said = await cli.run(['login', name, '--url', server.baseUrl], { input: `${account.apiKey}\n` })
-    assert.equal(said.code, 0, said.stderr)
-    assert.match(said.stdout, new RegExp(`Signed in to account ${account.id} as .*: target ${name}\\.`))
-  }
-  return { server, cli }
-}
 
 function ended(said: Said, code: number, words: RegExp): void {
   assert.equal(said.code, code, said.stderr)

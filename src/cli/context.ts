@@ -141,7 +141,7 @@ export function checkUrl(text: string, insecure: boolean): string {
 
 function print(shown: Shown, globals: Globals, out: NodeJS.WriteStream, environment: Cli['environment']): void {
   if (globals.json) {
-    if (shown.body !== undefined) out.write(`${JSON.stringify(shown.body, null, 2)}\n`)
+    if (shown.body !== undefined) out.write(`${JSON.stringify(shown.body, null, shown.oneLine ? 0 : 2)}\n`)
   } else if (globals.quiet) {
     for (const id of shown.ids ?? []) out.write(`${id}\n`)
   } else if (shown.text) {

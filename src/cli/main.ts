@@ -1,6 +1,6 @@
 // The command line: a client of the public APIs with no privilege of its own. The only file here that reads the environment.
 
-import { homedir } from 'node:os'
+import { constants, homedir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#base/clock.ts'
 import { systemRandom } from '#base/random.ts'
@@ -16,9 +16,10 @@ import { version } from './session.ts'
 import { targetsIn } from './targets.ts'
 
 const ending = new AbortController()
-// Whoever reads has had enough: end as every tool in a pipe does, without a word.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1))
-process.stderr.on('error', () => process.exit(141))
+/** Whoever reads has had enough: end as every tool in a pipe does, without a word. */
+const readerGone = 128 + constants.signals.SIGPIPE
+process.stdout.on('error', () => process.exit(readerGone))
+process.stderr.on('error', () => process.exit(readerGone))
 // Files that we make are ours alone, whatever the shell's mask is.
 process.umask(0o077)
 
@@ -64,6 +65,6 @@ process.on('SIGINT', () => {
   if (process.listenerCount('SIGINT') === 1) process.exit(exitCodes.interrupted[0])
 })
 
-// Standard output is written by now: files, pipes and terminals are, one after the other. What is still asked of a server
-// (a name for completion that came too late) is not waited for.
-process.exit(await runProgram(commands, process.argv.slice(2), version(), run))
+const exitCode = await runProgram(commands, process.argv.slice(2), version(), run)
+// When all is written. What is still asked of a server (a name for completion that came too late) is not waited for.
+process.stdout.write('', (error) => process.exit(error ? readerGone : exitCode))

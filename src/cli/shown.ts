@@ -9,6 +9,8 @@ export interface Shown {
   readonly text?: (paper: Paper) => string
   /** For `--quiet`: what names the things, one a line. */
   readonly ids?: readonly string[]
+  /** One of many that come as they come: its body is one line. */
+  readonly oneLine?: true
   /** Where the outcome itself is a no: `doctor`, `verify`, `explain`. */
   readonly exitCode?: number
 }

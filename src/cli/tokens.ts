@@ -24,15 +24,23 @@ export async function exchange(url: string, apiKey: string, nowMs: number): Prom
     throw new Failure('denied', `${url} does not take this API key: ${refusal.message}`, { next: 'keyward login' })
   }
   const { access_token: value, expires_in: seconds } = record(answer)
-  if (typeof value !== 'string' || typeof seconds !== 'number') {
+  const claims = typeof value === 'string' ? claimsOf(value) : null
+  if (typeof value !== 'string' || typeof seconds !== 'number' || !claims) {
     throw new Failure('failed', `${url} answers, and not as Keyward does: is it another server?`)
   }
-  return { value, renewAtMs: nowMs + seconds * 1000 - renewBeforeMs, ...identityOf(value) }
+  return { value, renewAtMs: nowMs + seconds * 1000 - renewBeforeMs, ...identityOf(claims) }
 }
 
 /** Of a token that was given to us: what it says is shown, never trusted. */
-function identityOf(token: string): Identity {
-  const claims = record(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()))
+function claimsOf(token: string): Claims | null {
+  try {
+    return record(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()))
+  } catch {
+    return null
+  }
+}
+
+function identityOf(claims: Claims): Identity {
   const iamId = String(claims['iam_id'] ?? '')
   return {
     accountId: String(record(claims['account'])['bss'] ?? ''),
@@ -41,5 +49,6 @@ function identityOf(token: string): Identity {
   }
 }
 
-const record = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null ? { ...value } : {}
+type Claims = Readonly<Record<string, unknown>>
+
+const record = (value: unknown): Claims => (typeof value === 'object' && value !== null ? { ...value } : {})

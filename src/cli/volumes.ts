@@ -176,15 +176,19 @@ const grow = command({
   options: { to: whole('GB', 'the new size', { min: 1, max: 1_000_000, required: true }), ...waitOptions },
   async run(cli, given) {
     const session = await cli.session()
-    const { id, name, capacity, status } = await findVolume(session, given.volume)
+    const volume = await findVolume(session, given.volume)
+    const { id, name, capacity, status } = volume
     if (given.to <= capacity) {
       throw new Failure('usage', `${name} has ${capacity} GB already, and volumes only grow`)
     }
     const whyNot = volumeWhyNot('resize', status)
-    if (whyNot) throw new Failure('conflict', whyNot)
+    if (whyNot) throw new Failure('conflict', whyNot, { next: `keyward explain ${name}` })
+    if (!volume.adjustable_capacity_states.includes(volume.attachment_state)) {
+      throw new Failure('conflict', `${name} grows while it is attached`, { next: `keyward attach ${name}` })
+    }
     const changed = await session.call('vpc', 'updateVolume', { path: { id }, body: { capacity: given.to } })
-    const volume = given.wait ? await volumeIs(cli, session, id, given.timeout) : changed
-    return done(`${name} has ${volume.capacity} GB. Then grow the file system in it.`, volume, id)
+    const grown = given.wait ? await volumeIs(cli, session, id, given.timeout) : changed
+    return done(`${name} has ${grown.capacity} GB. Then grow the file system in it.`, grown, id)
   },
 })
 

@@ -1,11 +1,13 @@
 // The command line as a user has it: the program itself, with a configuration folder of its own and nothing of ours in its
 // environment.
 
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { afterwards, projectFolder, tempFolder } from './server.ts'
+import { afterwards, projectFolder, startServer, tempFolder } from './server.ts'
+import type { Server } from './server.ts'
 import type { Json } from './api.ts'
 
 export interface Said {
@@ -64,6 +66,24 @@ export function keyward(t: TestContext): Keyward {
       return stdout === '' ? undefined : JSON.parse(stdout)
     },
   }
+}
+
+/** Signed in to both accounts, as targets `a` and `b`; `b` is the current one. */
+export async function signedIn(
+  t: TestContext,
+  extra: readonly string[] = [],
+): Promise<{ server: Server; cli: Keyward }> {
+  const server = await startServer(t, tempFolder(t), extra)
+  const cli = keyward(t)
+  for (const [name, account] of [
+    ['a', server.a.account],
+    ['b', server.b.account],
+  ] as const) {
+    const said = await cli.run(['login', name, '--url', server.baseUrl], { input: `${account.apiKey}\n` })
+    assert.equal(said.code, 0, said.stderr)
+    assert.match(said.stdout, new RegExp(`Signed in to account ${account.id} as .*: target ${name}\\.`))
+  }
+  return { server, cli }
 }
 
 export function saidBy(child: ChildProcess): Promise<Said> {
