@@ -41,17 +41,23 @@ export const explainCommand = command({
     if (given.action !== undefined) return await explainAction(session, given.thing, given.action)
     const key = keyOfCrn(given.thing)
     if (key) return await explainKey(session, key, given.for ?? session.accountId)
-    const volume = await findVolume(session, given.thing).catch((error: unknown) => {
-      if (error instanceof Failure && error.code === 'notFound') return null
-      throw error
-    })
+    const volume = await orNull(findVolume(session, given.thing))
     if (volume) return await explainVolume(session, volume)
-    const own = await findKey(session, given.thing, given.keyManager)
-    const crn = keyOfCrn(own.key.crn ?? '')
-    if (!crn) throw new Failure('notFound', `there is no volume and no key ${given.thing}`)
+    const own = await orNull(findKey(session, given.thing, given.keyManager))
+    const crn = keyOfCrn(own?.key.crn ?? '')
+    if (!crn) throw new Failure('notFound', `there is no volume and no key ${given.thing} in this account`)
     return await explainKey(session, crn, given.for ?? session.accountId)
   },
 })
+
+async function orNull<Thing>(finding: Promise<Thing>): Promise<Thing | null> {
+  try {
+    return await finding
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'notFound') return null
+    throw error
+  }
+}
 
 async function explainAction(session: Session, text: string, action: string): Promise<Shown> {
   const crn = parseCrn(text)

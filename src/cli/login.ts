@@ -1,6 +1,7 @@
 // Signing in and out. The API key comes by prompt, standard input or environment, and never as an argument, which every
 // user of the machine can read.
 
+import { resolve } from 'node:path'
 import { checkUrl, trust, usualUrl } from './context.ts'
 import type { Cli } from './context.ts'
 import { command, flag, text } from './command.ts'
@@ -27,11 +28,12 @@ export const loginCommands = [
     ],
     local: true,
     async run(cli, given) {
-      const name = given.name ?? 'default'
+      const name = given.name ?? cli.globals.target ?? 'default'
       checkTargetName(name)
       const before = cli.targets.names().includes(name) ? cli.targets.read(name) : null
       const url = checkUrl(given.url ?? cli.environment['KEYWARD_URL'] ?? before?.url ?? usualUrl, given.insecure)
-      const ca = given.ca ?? before?.ca ?? null
+      // Kept as it is from everywhere.
+      const ca = given.ca === undefined ? (before?.ca ?? null) : resolve(given.ca)
       trust(ca)
       const apiKey = await apiKeyOf(cli, url)
       const { value, renewAtMs, ...identity } = await exchange(url, apiKey, cli.clock.now())

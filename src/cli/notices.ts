@@ -3,9 +3,10 @@
 import { streamedEvents } from '#client/events.ts'
 import { noticeText, noticeTone } from '#client/notice-words.ts'
 import type { Answer } from '#client/operations.ts'
-import { refusalOf } from '#client/refusal.ts'
+import { Refusal, refusalOf } from '#client/refusal.ts'
 import { command, flag, limit, text, whole } from './command.ts'
 import type { Cli } from './context.ts'
+import { codeOfRefusal } from './failure.ts'
 import { allPages } from './pages.ts'
 import type { Session } from './session.ts'
 import { details, done, listed, tint } from './shown.ts'
@@ -116,10 +117,12 @@ const follow = command({
   },
   async run(cli, given) {
     const session = await cli.session()
+    // From here on nothing is missed. A server that is not there now is said at once; later it is waited for.
+    const { notices: newest } = await session.call('transparency', 'listNotices', { query: { limit: 1 } })
     let left = given.count ?? Number.POSITIVE_INFINITY
-    let last = given.since ?? null
+    let last = given.since ?? newest[0]?.id ?? null
     while (left > 0 && !cli.ending.aborted) {
-      for await (const { id, data } of notices(cli, session, last)) {
+      for await (const { id, data } of nextNotices(cli, session, last)) {
         last = id
         cli.show(shown(id, data))
         left -= 1
@@ -132,17 +135,21 @@ const follow = command({
   },
 })
 
-async function* notices(cli: Cli, session: Session, after: string | null) {
+/** One stream, from where the last one ended. That it breaks, or that the server is away for a while, ends nothing. */
+async function* nextNotices(cli: Cli, session: Session, after: string | null) {
   const headers = { accept: 'text/event-stream', ...(after !== null && { 'last-event-id': after }) }
-  const response = await session.stream('/keyward/v1/notices/stream', headers, cli.ending)
-  if (!response.ok) throw refusalOf(response.status, await response.json().catch(() => null), null)
-  if (!response.body) return
   try {
-    yield* streamedEvents(response.body)
+    const response = await session.stream('/keyward/v1/notices/stream', headers, cli.ending)
+    if (!response.ok) throw refusalOf(response.status, await response.json().catch(() => null), null)
+    if (response.body) yield* streamedEvents(response.body)
   } catch (error) {
-    cli.say(`The stream broke (${String(error)}); beginning again.`)
+    if (cli.ending.aborted) return
+    if (error instanceof Refusal && !mayComeBack(error)) throw error
+    cli.say(`The stream broke, and is begun again: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
+
+const mayComeBack = (refusal: Refusal): boolean => codeOfRefusal(refusal) === 'away'
 
 function shown(id: string, data: string): Shown {
   // The server's own CloudEvent, as its contract has it.
