@@ -16,7 +16,7 @@ import { policyContract } from '#iam/contract.ts'
 import { kmsContract, ownContract } from '#kms/contract.ts'
 import { ledgerContract } from '#ledger/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
-import { connectionContract, vpcContract } from '#vpc/contract.ts'
+import { vpcContract, vpcOwnContract } from '#vpc/contract.ts'
 
 /** Script that the first page needs, compressed. Beyond this a slow line makes people wait longer than a second or two. */
 const firstLoadBytesMax = 400 * 1024
@@ -27,7 +27,7 @@ const contracts: Readonly<Record<string, Contract>> = {
   kms: kmsContract,
   vpc: vpcContract,
   resources: resourcesContract,
-  keyward: { ...connectionContract, ...auditContract, ...auditLogContract, ...explainContract, ...ownContract },
+  keyward: { ...vpcOwnContract, ...auditContract, ...auditLogContract, ...explainContract, ...ownContract },
   transparency: ledgerContract,
 }
 

@@ -17,6 +17,7 @@ need nbdcopy libnbd-bin
 need /usr/bin/nbdsh python3-libnbd
 if [ "${1:-test}" = test ]; then
   need qemu-io qemu-utils
+  need qemu-system-x86_64 qemu-system-x86
   need cryptsetup cryptsetup-bin
   need curl curl
   need softhsm2-util softhsm2

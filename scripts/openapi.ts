@@ -17,7 +17,7 @@ import { auditContract } from '#audit/contract.ts'
 import { ledgerContract } from '#ledger/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { reencryptionContract } from '#vpc/contract-reencryption.ts'
-import { connectionContract, vpcContract } from '#vpc/contract.ts'
+import { vpcContract, vpcOwnContract } from '#vpc/contract.ts'
 import { clockContract } from '../src/clock-contract.ts'
 
 const documents: Readonly<Record<string, { readonly title: string; readonly contract: Contract }>> = {
@@ -33,7 +33,7 @@ const documents: Readonly<Record<string, { readonly title: string; readonly cont
   keyward: {
     title: "Keyward's own operations",
     contract: {
-      ...connectionContract,
+      ...vpcOwnContract,
       ...reencryptionContract,
       ...auditContract,
       ...auditLogContract,

@@ -1,12 +1,15 @@
 // Roles to running parts: the only file that knows everybody. It builds in the order of need and closes in the reverse.
 
-import { join } from 'node:path'
+import { availableParallelism, totalmem } from 'node:os'
+import { join, resolve } from 'node:path'
 import { systemClock } from '#base/clock.ts'
 import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
 import { makeVirtualClock } from '#base/virtual-clock.ts'
 import type { VirtualClock } from '#base/virtual-clock.ts'
+import { startQemu } from '#compute/qemu.ts'
+import { recordDriver } from '#compute/record.ts'
 import { startDiskPool } from '#disk/pool.ts'
 import { makeServer } from '#edge/server.ts'
 import { makeStreamServer } from '#edge/stream-server.ts'
@@ -60,9 +63,9 @@ import { resourcesRoutes } from '#resources/routes.ts'
 import { holdDataFolder } from '#store/data-folder.ts'
 import { notYetContract } from '#vpc/contract-not-yet.ts'
 import { reencryptionContract } from '#vpc/contract-reencryption.ts'
-import { connectionContract, vpcContract } from '#vpc/contract.ts'
+import { vpcContract, vpcOwnContract } from '#vpc/contract.ts'
 import { zonesOf } from '#vpc/regions.ts'
-import { connectionRoutes, notYetRoutes, reencryptionRoutes, vpcRoutes } from '#vpc/routes.ts'
+import { notYetRoutes, reencryptionRoutes, vpcOwnRoutes, vpcRoutes } from '#vpc/routes.ts'
 import { makeSearchable } from '#vpc/searchable.ts'
 import { volumeProfiles } from '#vpc/volume-profiles.ts'
 import { makeVpc } from '#vpc/vpc.ts'
@@ -197,6 +200,8 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     region: config.region,
     searchables: [makeSearchable({ reads: database.reads, region: config.region })],
   })
+  const compute = await computeDriver(config, folder.path, log, () => dispatcher?.wake('vpc.exports'))
+  parts.defer(() => compute.close())
   vpc = makeVpc({
     database,
     outbox,
@@ -209,6 +214,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     iam: iam.port,
     kms: kms.port,
     disk: pool.port,
+    compute,
     revocation: config.revocation,
     quotas: config.quotas,
     cos: cos.port,
@@ -295,7 +301,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       }),
       makeService({ dialect: 'vpc', contract: vpcContract, routes: vpcRoutes(vpc), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
-      makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
+      makeService({ dialect: 'vpc', contract: vpcOwnContract, routes: vpcOwnRoutes(vpc) }),
       makeService({ dialect: 'vpc', contract: reencryptionContract, routes: reencryptionRoutes(vpc) }),
       makeService({ dialect: 'vpc', contract: auditContract, routes: auditRoutes(trail) }),
       makeService({ dialect: 'vpc', contract: auditLogContract, routes: auditLogRoutes(proofs) }),
@@ -361,6 +367,20 @@ export async function compose(config: Config, log: Log): Promise<Running> {
   const running = parts.move()
   return { endpoints, dataFolder: folder.path, firstAccounts, close: () => running.disposeAsync() }
 }
+
+const computeDriver = async (config: Config, dataFolder: string, log: Log, onChange: () => void) =>
+  config.computeDriver === 'record'
+    ? { ...recordDriver, close: async () => {} }
+    : await startQemu({
+        program: resolve(config.qemuPath),
+        memoryMibMax: config.machineMemoryMibMax,
+        memoryMibTotal: config.machinesMemoryMib ?? Math.floor(totalmem() / 2 ** 20),
+        vcpuCountMax: availableParallelism(),
+        dataFolder: resolve(dataFolder),
+        clock: systemClock,
+        log,
+        onChange,
+      })
 
 const clockService = (clock: VirtualClock, afterwards: () => Promise<void>, operator: OperatorPort): Service =>
   makeService({ dialect: 'identity', contract: clockContract, routes: clockRoutes(clock, afterwards), operator })

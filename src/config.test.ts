@@ -28,6 +28,10 @@ test('parseConfig() has a default for everything and stays on loopback', () => {
     logLevel: 'info',
     revocation: 'at-once',
     quotas: defaultQuotas,
+    computeDriver: 'record',
+    qemuPath: '/usr/bin/qemu-system-x86_64',
+    machineMemoryMibMax: 999_999,
+    machinesMemoryMib: null,
     clock: 'system',
     checkReplies: false,
   })

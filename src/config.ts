@@ -7,6 +7,7 @@ import type { ParseArgsOptionDescriptor } from 'node:util'
 import { Fault } from '#base/fault.ts'
 import { noticeDaysAheadMax, noticeDaysMax } from '#base/limits-ledger.ts'
 import { auditRetentionDaysMax } from '#base/limits-audit.ts'
+import { machineMemoryMibMin } from '#base/limits-compute.ts'
 import { policyPropagationSecondsMax } from '#base/limits.ts'
 import type { LogLevel } from '#base/log.ts'
 import type { Revocation } from '#kms/port.ts'
@@ -49,6 +50,14 @@ export interface Config {
   readonly revocation: Revocation
   /** How much of VPC an account may have. */
   readonly quotas: Quotas
+  /** Who runs instances with a boot volume: their users, or this host. */
+  readonly computeDriver: 'record' | 'qemu'
+  /** The program of the latter. */
+  readonly qemuPath: string
+  /** What one of its machines gets at most, whatever its profile says. */
+  readonly machineMemoryMibMax: number
+  /** What they get together; null for what the host has. */
+  readonly machinesMemoryMib: number | null
   /** By which keys expire, rotate and wait. A virtual one is set forward by the operator. */
   readonly clock: 'system' | 'virtual'
   readonly checkReplies: boolean
@@ -145,6 +154,22 @@ export const settings = {
     variable: 'KEYWARD_QUOTAS',
     help: 'of each account, as volumes=1000,images=20 (IBM Cloud’s)',
   },
+  'compute-driver': {
+    type: 'string',
+    variable: 'KEYWARD_COMPUTE_DRIVER',
+    help: 'of instances: record, or qemu to run them here (record)',
+  },
+  qemu: { type: 'string', variable: 'KEYWARD_QEMU', help: 'its program (/usr/bin/qemu-system-x86_64)' },
+  'machine-memory-max': {
+    type: 'string',
+    variable: 'KEYWARD_MACHINE_MEMORY_MAX',
+    help: 'MiB that a machine gets at most (as its profile says)',
+  },
+  'machines-memory': {
+    type: 'string',
+    variable: 'KEYWARD_MACHINES_MEMORY',
+    help: 'MiB that all machines get together (what the host has)',
+  },
   clock: { type: 'string', variable: 'KEYWARD_CLOCK', help: 'of keys: system, or virtual for rehearsals (system)' },
   'check-replies': {
     type: 'boolean',
@@ -208,6 +233,10 @@ export function parseConfig(
     logLevel: logLevel(text('log-level') ?? 'info'),
     revocation: revocation(text('revocation') ?? 'at-once'),
     quotas: quotasOf(text('quotas')),
+    computeDriver: computeDriver(text('compute-driver') ?? 'record'),
+    qemuPath: text('qemu') ?? '/usr/bin/qemu-system-x86_64',
+    machineMemoryMibMax: whole('machine-memory-max', text('machine-memory-max'), 999_999, machineMemoryMibMin, 999_999),
+    machinesMemoryMib: optionalWhole('machines-memory', text('machines-memory'), machineMemoryMibMin, 999_999),
     clock: clockKind(text('clock') ?? 'system'),
     checkReplies: isTrue(values['check-replies']),
   })
@@ -281,6 +310,9 @@ function noticeDays(text: string): readonly number[] {
   )
 }
 
+const optionalWhole = (name: Name, text: string | null, min: number, max: number): number | null =>
+  text === null ? null : whole(name, text, min, min, max)
+
 function publicUrl(name: Name, text: string | null): string | null {
   if (text === null) return null
   const url = URL.canParse(text) ? new URL(text) : null
@@ -329,6 +361,11 @@ const quotasOf = (text: string | null): Quotas => (text === null ? defaultQuotas
 function revocation(text: string): Revocation {
   if (text === 'at-once' || text === 'until-stop') return text
   throw refusal('--revocation must be at-once or until-stop')
+}
+
+function computeDriver(text: string): Config['computeDriver'] {
+  if (text === 'record' || text === 'qemu') return text
+  throw refusal('--compute-driver must be record or qemu')
 }
 
 function clockKind(text: string): Config['clock'] {

@@ -12,7 +12,7 @@ import type { policyContract } from '#iam/contract.ts'
 import type { kmsContract, ownContract } from '#kms/contract.ts'
 import type { ledgerContract } from '#ledger/contract.ts'
 import type { resourcesContract } from '#resources/contract.ts'
-import type { connectionContract, vpcContract } from '#vpc/contract.ts'
+import type { vpcContract, vpcOwnContract } from '#vpc/contract.ts'
 
 /** The same names as in scripts/console-build.ts, and the names of the files in openapi/. */
 export interface Services {
@@ -20,7 +20,7 @@ export interface Services {
   readonly kms: typeof kmsContract
   readonly vpc: typeof vpcContract
   readonly resources: typeof resourcesContract
-  readonly keyward: typeof connectionContract &
+  readonly keyward: typeof vpcOwnContract &
     typeof auditContract &
     typeof auditLogContract &
     typeof explainContract &

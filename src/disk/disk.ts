@@ -21,7 +21,7 @@ import type { DiskProcessPort, ProcessSettings } from './process-port.ts'
 import { deriveKey, formatIdentity } from './psk.ts'
 import { Reencryptions } from './reencryptions.ts'
 import { RequestMemory } from './request-memory.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '#base/turns.ts'
 import { Volumes } from './volumes.ts'
 
 export interface DiskParts {

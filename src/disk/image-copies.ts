@@ -25,7 +25,7 @@ import { anyMoment, momentOf } from './moments.ts'
 import type { Moment, MomentsPort } from './moments.ts'
 import type { ImageDescription, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
 import { withReencryption } from './reencryption.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '#base/turns.ts'
 import type { Volumes } from './volumes.ts'
 
 export interface ImageCopiesParts {

@@ -13,7 +13,7 @@ import type { VolumeUse } from './open-volume.ts'
 import { openVolumeImage, opensWith } from './open-image.ts'
 import type { VolumeSpec } from './port.ts'
 import type { RequestMemory } from './request-memory.ts'
-import type { Turns } from './turns.ts'
+import type { Turns } from '#base/turns.ts'
 
 export interface VolumesParts {
   readonly dataFolder: string

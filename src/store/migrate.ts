@@ -19,6 +19,7 @@ import * as ledger from './migrations/0010-ledger.ts'
 import * as auditLog from './migrations/0011-audit-log.ts'
 import * as vpcImages from './migrations/0012-vpc-images.ts'
 import * as vpcImageExports from './migrations/0013-vpc-image-exports.ts'
+import * as vpcMachines from './migrations/0014-vpc-machines.ts'
 import * as vpcReencryption from './migrations/0017-vpc-reencryption.ts'
 import * as bounds from './migrations/0018-bounds.ts'
 import * as revocations from './migrations/0019-revocations.ts'
@@ -38,6 +39,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0011-audit-log': auditLog,
   '0012-vpc-images': vpcImages,
   '0013-vpc-image-exports': vpcImageExports,
+  '0014-vpc-machines': vpcMachines,
   '0017-vpc-reencryption': vpcReencryption,
   '0018-bounds': bounds,
   '0019-revocations': revocations,

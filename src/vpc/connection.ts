@@ -12,9 +12,10 @@ import { attachmentNotFound } from './attachments.ts'
 import type { AttachmentView } from './instance.ts'
 import { instanceGrant } from './instance-grants.ts'
 import { isServed } from './instance-state.ts'
+import { runsHere } from './machines.ts'
 import type { VpcParts } from './parts.ts'
 import { withdrawIfEnded } from './reconcile-exports.ts'
-import { readAttachment } from './tables-attachments.ts'
+import { readAttachment, readAttachments } from './tables-attachments.ts'
 import type { UpdateInstance } from './tables-instances.ts'
 import { readServingVolume, readVolume } from './tables-volumes.ts'
 import { volumeSpec } from './volume.ts'
@@ -43,6 +44,7 @@ export function makeConnections(parts: VpcParts) {
       const volume = await readVolume(database.reads, leave.volume)
       if (!volume || attachment.status === 'detaching') throw attachmentNotFound(id)
       if (!isServed(attachment.instance.status)) throw notRunning(attachment)
+      if (runsHere(parts.compute, await readAttachments(database.reads, [instance]))) throw runsAlready(attachment)
       if (!mayInStatus('connect', statusOf(volume))) throw notServing(volume)
 
       await disk.addExport({ attachmentId: attachment.id, volume: volumeSpec(volume) })
@@ -76,6 +78,10 @@ export function makeConnections(parts: VpcParts) {
 /** A machine that is off has no disks: what it was lent was given back. */
 const notRunning = ({ instance }: AttachmentView): Fault =>
   new Fault('conflict', `instance ${instance.id} is ${instance.status}: start it to connect to its volumes`)
+
+/** Two writers on one file system would ruin it. */
+const runsAlready = ({ instance }: AttachmentView): Fault =>
+  new Fault('conflict', `instance ${instance.id} is run on this server, which connects it to its volumes by itself`)
 
 function notServing(volume: Volume): Fault {
   const status = statusOf(volume)

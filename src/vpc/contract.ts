@@ -11,6 +11,7 @@ import {
   attachmentPrototype,
   attachmentReply,
   connectionReply,
+  consoleLogReply,
   instanceCollection,
   instancePrototype,
   instanceQuery,
@@ -236,10 +237,10 @@ export const vpcContract = {
 } as const satisfies Contract
 
 /**
- * Ours: IBM's hypervisors connect by themselves, whoever runs his own machine has to be told how. No version, no
- * generation.
+ * Ours, without version and generation. IBM's hypervisors connect by themselves, whoever runs his own machine has to be told
+ * how; and where machines are run here, what they print can be read.
  */
-export const connectionContract = {
+export const vpcOwnContract = {
   createConnection: {
     method: 'POST',
     path: '/keyward/v1/instances/{instance_id}/volume_attachments/{id}/connection',
@@ -247,5 +248,13 @@ export const connectionContract = {
     action: 'is.instance.instance.update',
     status: 201,
     reply: connectionReply,
+  },
+  getConsoleLog: {
+    method: 'GET',
+    path: '/keyward/v1/instances/{id}/console_log',
+    summary: 'Read the end of what an instance has printed on its serial console',
+    action: 'is.instance.instance.operate',
+    status: 200,
+    reply: consoleLogReply,
   },
 } as const satisfies Contract

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Operation } from '#base/contract.ts'
-import { connectionContract, vpcContract } from './contract.ts'
+import { vpcContract, vpcOwnContract } from './contract.ts'
 import { reencryptionContract } from './contract-reencryption.ts'
 import { accountB, accountC } from './testing/fakes.ts'
 import { keyOfA, makeWorld, volumeBody } from './testing/world.ts'
@@ -14,7 +14,7 @@ import type { World } from './testing/world.ts'
 
 const operations: Readonly<Record<string, Operation>> = {
   ...vpcContract,
-  ...connectionContract,
+  ...vpcOwnContract,
   ...reencryptionContract,
 }
 const runsPerOperation = 25

@@ -78,6 +78,7 @@ function draft(parts: VpcParts, wanted: NewInstance): Instance {
     vpcId,
     imageId,
     settings,
+    statusReason: null,
     revision: 1,
     createdAt: parts.clock.now(),
   }

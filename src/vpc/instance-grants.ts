@@ -7,7 +7,7 @@ import { locateInstance } from './tables-instances.ts'
 import { targetOf } from './targets.ts'
 
 export async function instanceGrant<Action extends string>(
-  parts: VpcParts,
+  parts: Pick<VpcParts, 'database' | 'iam' | 'region'>,
   context: Context,
   action: Action,
   id: string,

@@ -32,7 +32,9 @@ export const attachmentHref = (base: string, attachment: Attachment): string =>
 
 /** VPC API, "device": a serial of 20 characters by which the machine can tell its disks apart, once there is one. */
 export const deviceOf = (attachment: Attachment): { device?: { id: string } } =>
-  attachment.status === 'attaching' ? {} : { device: { id: attachment.id.replaceAll('-', '').slice(0, 20) } }
+  attachment.status === 'attaching' ? {} : { device: { id: deviceSerial(attachment) } }
+
+export const deviceSerial = ({ id }: Attachment): string => id.replaceAll('-', '').slice(0, 20)
 
 const volumeReference = (base: string, { volume }: AttachmentView) => ({
   crn: volume.crn,
@@ -91,7 +93,8 @@ export function instanceView(base: string, instance: Instance, around: InstanceA
   const { settings, status } = instance
   const { attachments } = around
   const profile = profileOf(instance.profile)
-  const reason = startReason(attachments)
+  const hindrance = startReason(attachments)
+  const reason = hindrance ?? instance.statusReason
   // A hidden instance is shown to the one who makes it, at the moment when it is done.
   const shown = status === 'assembling' ? ('starting' as const) : status
   const total = bandwidthOf(profile)
@@ -124,7 +127,7 @@ export function instanceView(base: string, instance: Instance, around: InstanceA
     reservation_affinity: { policy: 'disabled', pool: [] },
     resource_group: groupReference(base, instance.resourceGroupId, around.groupNames),
     resource_type: 'instance' as const,
-    startable: reason === null,
+    startable: hindrance === null,
     status: shown,
     status_reasons:
       reason && (shown === 'stopped' || shown === 'stopping' || shown === 'failed') ? [{ ...reason }] : [],

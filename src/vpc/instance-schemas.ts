@@ -245,6 +245,12 @@ export const attachmentReply = Type.Object({
 
 export const attachmentCollection = Type.Object({ volume_attachments: Type.Array(attachmentReply) })
 
+export const consoleLogReply = Type.Object({
+  text: Type.String(),
+  /** What was printed before and is not kept any more. */
+  skipped_bytes: Type.Integer(),
+})
+
 export const connectionReply = Type.Object({
   uri: Type.String(),
   tls: Type.Object({ psk_identity: Type.String(), psk_key: Type.String() }),

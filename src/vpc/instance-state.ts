@@ -14,6 +14,11 @@ export const servedStatuses = ['starting', 'running', 'restarting'] as const sat
 
 export const isServed = (status: InstanceStatus): boolean => servedStatuses.some((one) => one === status)
 
+/** Between two statuses: something of it is still being done. */
+export const transitionStatuses = ['starting', 'stopping', 'restarting'] as const satisfies readonly InstanceStatus[]
+
+export const isInTransition = (status: InstanceStatus): boolean => transitionStatuses.some((one) => one === status)
+
 export type InstanceAction = 'attach' | 'delete' | 'reboot' | 'start' | 'stop'
 
 /**
@@ -52,5 +57,22 @@ export const startReasons = {
   failed: {
     code: 'cannot_start_storage',
     message: 'the instance cannot start because an attached volume could not be made',
+  },
+} as const satisfies Record<string, StatusReason>
+
+/** What a machine that is run here says for itself; the codes are the documented ones. */
+export const endReasons = {
+  notStarted: {
+    code: 'cannot_start_compute',
+    message: 'the machine could not be started; stop the instance to try again',
+  },
+  noRoom: {
+    code: 'cannot_start_capacity',
+    message: 'the host has no memory left for the machine; stop the instance to try again later',
+  },
+  died: { code: 'stopped_by_host_failure', message: 'the machine ended unexpectedly' },
+  hostFailed: {
+    code: 'stopped_by_host_failure',
+    message: 'the host of the machine failed, and its availability policy is to stop then',
   },
 } as const satisfies Record<string, StatusReason>

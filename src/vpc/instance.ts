@@ -1,10 +1,10 @@
-// Instances and attachments as the rest of this folder sees them. An instance is a record of a machine that its user
-// runs himself: where it is and what it is called, so that volumes can be attached to it and their exports named after
-// it.
+// Instances and attachments as the rest of this folder sees them. An instance is a machine that its user runs himself, or that
+// is run here (machines.ts): where it is and what it is called, so that volumes can be attached to it and their exports
+// named after it.
 
 import type { AttachmentId, InstanceId, VolumeId } from '#base/id.ts'
 import type { AttachmentStatus, InstanceStatus } from '#store/schema/vpc.ts'
-import type { VolumeTruth } from './volume-state.ts'
+import type { StatusReason, VolumeTruth } from './volume-state.ts'
 
 export interface Instance {
   readonly id: InstanceId
@@ -19,6 +19,8 @@ export interface Instance {
   readonly vpcId: string | null
   readonly imageId: string | null
   readonly settings: InstanceSettings
+  /** Why it is stopped or failed, where its volumes do not say it. */
+  readonly statusReason: StatusReason | null
   readonly revision: number
   readonly createdAt: number
 }

@@ -1,4 +1,4 @@
-// Instances, as requests reach them: records of machines that their users run themselves, so that volumes can be
+// Instances, as requests reach them: machines that their users run themselves or that are run here, so that volumes can be
 // attached. How one comes to be is instance-create.ts; what becomes of it in the background reconcile-instances.ts.
 
 import type { Static } from 'typebox'
@@ -18,7 +18,7 @@ import { checkProfile, planInstance, settingsFrom } from './instance-prototype.t
 import { instanceEtag, instanceHref, instanceView, startReason } from './instance-reply.ts'
 import { instancePatchNotYet, placementFilters } from './instance-schemas.ts'
 import type { actionPrototype, instancePatch, instancePrototype, instanceQuery } from './instance-schemas.ts'
-import { instanceAllowedIn } from './instance-state.ts'
+import { instanceAllowedIn, isInTransition } from './instance-state.ts'
 import { checkName } from './names.ts'
 import { networkAttachmentView, nicView } from './network-reply.ts'
 import { listPage } from './listing.ts'
@@ -162,12 +162,13 @@ export function makeInstances(parts: VpcParts) {
     },
 
     async act(context: Context, id: string, body: Static<typeof actionPrototype>) {
-      const { type } = body
+      const { type, force = false } = body
       const grant = await instanceGrant(parts, context, 'is.instance.instance.update', id)
       const begun = await database.transaction(async (tx) => {
         const before = await readInstance(tx, grant)
         if (!before) throw instanceNotFound(id)
         if (type === 'stop' && before.status === 'stopped') return null
+        if (type === 'stop' && force && before.status === 'stopping') return before
         const attachments = type === 'stop' ? [] : await readAttachments(tx, [grant])
         const reason = startReason(attachments)
         const volumeIds = attachments.map(({ volume }) => volume.id)
@@ -180,8 +181,9 @@ export function makeInstances(parts: VpcParts) {
         await outbox.append(tx, { type: `vpc.instance.${type}-requested`, accountId, initiatorId, instanceCrn })
         return after
       })
-      if (begun) await orLater(parts, begun, () => proceedInstance(parts, begun))
-      return actionView(parts, context, id, body)
+      if (begun) await orLater(parts, begun, () => proceedInstance(parts, begun, { force }))
+      const now = begun && (await readInstance(reads, grant))
+      return actionView(parts, context, id, { ...body, isDone: !now || !isInTransition(now.status) })
     },
 
     async initialization(context: Context, id: string) {
@@ -231,17 +233,22 @@ async function orLater(parts: VpcParts, instance: Instance, work: () => Promise<
 const pastOf = { start: 'started', stop: 'stopped', reboot: 'rebooted' } as const
 
 /** VPC API, "InstanceAction". Actions are not kept: the instance shows what came of them. */
-function actionView(parts: VpcParts, context: Context, id: string, body: Static<typeof actionPrototype>) {
+function actionView(
+  parts: VpcParts,
+  context: Context,
+  id: string,
+  body: Static<typeof actionPrototype> & { readonly isDone: boolean },
+) {
   const actionId = makeUuid(parts.random)
   const at = rfc3339(parts.clock.now())
   return {
-    completed_at: at,
+    ...(body.isDone && { completed_at: at }),
     created_at: at,
     force: body.force ?? false,
     href: `${instanceHref(context.baseUrl, id)}/actions/${actionId}`,
     id: actionId,
     started_at: at,
-    status: 'completed' as const,
+    status: body.isDone ? ('completed' as const) : ('running' as const),
     type: body.type,
   }
 }

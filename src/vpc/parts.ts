@@ -4,6 +4,7 @@ import type { Clock } from '#base/clock.ts'
 import { volumeRequestMsMax } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
+import type { ComputePort } from '#compute/port.ts'
 import type { CosPort } from '#cos/port.ts'
 import type { DiskPort } from '#disk/port.ts'
 import type { Outbox } from '#events/outbox.ts'
@@ -26,6 +27,7 @@ export interface VpcParts {
   readonly iam: IamPort & ListingPort
   readonly kms: KmsPort
   readonly disk: DiskPort
+  readonly compute: ComputePort
   readonly cos: Pick<CosPort, 'readObject' | 'writeObject' | 'placeForWriting' | 'deleteObject'>
   readonly resources: ResourcesPort
   readonly revocation: Revocation

@@ -10,6 +10,7 @@ import type { VpcParts } from './parts.ts'
 import { endUse } from './run-on.ts'
 import { attachmentsOfInstance, attachmentsToServe, isToBeServed, removeAttachment } from './tables-attachments.ts'
 import type { AttachmentWork } from './tables-attachments.ts'
+import { plugIn, runsHere } from './machines.ts'
 import { becomeAttached, reconcileInstances } from './reconcile-instances.ts'
 import { instancesToDelete, isInstanceEnding, removeInstance } from './tables-instances.ts'
 import { requestFlaggedDeletion } from './tables-work.ts'
@@ -36,8 +37,14 @@ async function serve(parts: VpcParts, { attachment, volume }: AttachmentWork): P
   if (status === 'stopped' && attachment.status === 'attaching') return await becomeAttached(parts, attachment)
   if (status !== 'running') return
   await parts.disk.addExport({ attachmentId: attachment.id, volume: volumeSpec(volume) })
-  if (attachment.status === 'attaching') await becomeAttached(parts, attachment)
+  if (attachment.status === 'attaching' && (await takenUp(parts, attachment))) await becomeAttached(parts, attachment)
   await withdrawIfEnded(parts, attachment)
+}
+
+/** A machine that runs here has to take the disk; one that cannot now is asked again in the next pass. */
+async function takenUp(parts: VpcParts, attachment: AttachmentView): Promise<boolean> {
+  const attachments = await attachmentsOfInstance(parts.database.reads, attachment.instanceId)
+  return !runsHere(parts.compute, attachments) || (await plugIn(parts, attachment))
 }
 
 /**
@@ -52,6 +59,7 @@ export async function withdrawIfEnded(parts: VpcParts, attachment: AttachmentVie
 
 /** The second half of a detach: clients are cut, then the row goes. */
 export async function finishDetach(parts: VpcParts, attachment: AttachmentView): Promise<void> {
+  await parts.compute.unplug(attachment.instanceId, attachment.id)
   await parts.disk.removeExport(attachment.volumeId, attachment.id)
   await parts.database.transaction(async (tx) => {
     const ended = (await attachmentsOfInstance(tx, attachment.instanceId)).find(({ id }) => id === attachment.id)
@@ -75,6 +83,7 @@ async function deleteWithInstance(parts: VpcParts, tx: Tx, attachment: Attachmen
 
 /** The second half of an instance's deletion. Its row goes last, so that each detach can see that it is ending. */
 export async function finishInstance(parts: VpcParts, instance: Instance): Promise<void> {
+  await parts.compute.remove(instance.id)
   const attachments = await attachmentsOfInstance(parts.database.reads, instance.id)
   await forEach(attachments, vpcWorkParallelMax, (attachment) => finishDetach(parts, attachment))
   await parts.database.transaction(async (tx) => {

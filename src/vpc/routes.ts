@@ -5,7 +5,7 @@ import type { networkContract } from './contract-network.ts'
 import type { reencryptionContract } from './contract-reencryption.ts'
 import type { snapshotContract } from './contract-snapshots.ts'
 import { notYetContract } from './contract-not-yet.ts'
-import type { connectionContract, vpcContract } from './contract.ts'
+import type { vpcContract, vpcOwnContract } from './contract.ts'
 import type { imageContract } from './contract-images.ts'
 import { getOperatingSystem, listOperatingSystems } from './images.ts'
 import { getInstanceProfile, listInstanceProfiles } from './instance-profiles.ts'
@@ -152,8 +152,9 @@ export const reencryptionRoutes = ({ reencryptions }: Vpc): Routes<typeof reencr
   updateReencryption: (context, { path, body }) => reencryptions.limit(context, path.id, body),
 })
 
-export const connectionRoutes = ({ connections }: Vpc): Routes<typeof connectionContract, Context, Anyone> => ({
+export const vpcOwnRoutes = ({ connections, consoleLogs }: Vpc): Routes<typeof vpcOwnContract, Context, Anyone> => ({
   createConnection: (context, { path }) => connections.create(context, path.instance_id, path.id),
+  getConsoleLog: (context, { path }) => consoleLogs.get(context, path.id),
 })
 
 /** Each of them has the one answer. */

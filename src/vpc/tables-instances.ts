@@ -8,7 +8,7 @@ import type { Reads, Tx } from '#store/database.ts'
 import type { VpcTables } from '#store/schema/vpc.ts'
 import { instanceIdText } from './ids.ts'
 import type { Instance, InstanceSettings } from './instance.ts'
-import { instanceAllowedIn } from './instance-state.ts'
+import { instanceAllowedIn, isServed, transitionStatuses } from './instance-state.ts'
 import type { InstanceAction } from './instance-state.ts'
 import type { Position } from './page.ts'
 import { countIn, grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
@@ -16,11 +16,14 @@ import type { Leave } from './tables-granted.ts'
 import { countRows, inOrder, never, placeColumns } from './tables-pages.ts'
 import type { At, Selection, Within } from './tables-pages.ts'
 import type { Place } from './targets.ts'
+import type { StatusReason } from './volume-state.ts'
 
 type InstanceRow = Selectable<VpcTables['vpc_instance']>
 
 export type CreateInstance = Grant<'is.instance.instance.create'>
-export type ReadInstance = Grant<'is.instance.instance.read' | 'is.instance.instance.list'>
+export type ReadInstance = Grant<
+  'is.instance.instance.read' | 'is.instance.instance.list' | 'is.instance.instance.operate'
+>
 export type UpdateInstance = Grant<'is.instance.instance.update'>
 export type DeleteInstance = Grant<'is.instance.instance.delete'>
 
@@ -38,6 +41,10 @@ const toInstance = (row: InstanceRow): Instance => ({
   imageId: row.image_id,
   // Written below: the shape is known.
   settings: JSON.parse(row.settings) as InstanceSettings,
+  statusReason:
+    row.status_code === null || row.status_message === null
+      ? null
+      : { code: row.status_code, message: row.status_message },
   revision: row.revision,
   createdAt: row.created_at,
 })
@@ -144,6 +151,8 @@ export async function insertInstance(tx: Tx, grant: CreateInstance, instance: In
       vpc_id: instance.vpcId,
       image_id: instance.imageId,
       settings: JSON.stringify(instance.settings),
+      status_code: null,
+      status_message: null,
       revision: instance.revision,
       created_at: instance.createdAt,
     })
@@ -214,7 +223,7 @@ export async function beginAction(
   const next = { start: 'starting', stop: 'stopping', reboot: 'restarting' } as const
   const row = await tx
     .updateTable('vpc_instance')
-    .set({ status: next[action] })
+    .set({ status: next[action], status_code: null, status_message: null })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .where('status', 'in', instanceAllowedIn[action])
@@ -273,27 +282,60 @@ export async function instancesInTransition(reads: Reads, region: string): Promi
   const rows = await reads
     .selectFrom('vpc_instance')
     .selectAll()
-    .where('status', 'in', ['starting', 'stopping', 'restarting'])
+    .where('status', 'in', transitionStatuses)
     .where('region', '=', region)
     .execute()
   return rows.map(toInstance)
 }
 
-/** Null when it was in another status. */
+/** Null when it was in another status. A reason says why it is to be so; without one, what was said before stands. */
 export async function moveInstance(
   tx: Tx,
   id: InstanceId,
   from: Instance['status'],
   to: Instance['status'],
+  reason?: StatusReason | null,
 ): Promise<Instance | null> {
   const row = await tx
     .updateTable('vpc_instance')
-    .set({ status: to })
+    .set({ status: to, ...(reason && { status_code: reason.code, status_message: reason.message }) })
     .where('id', '=', id)
     .where('status', '=', from)
     .returningAll()
     .executeTakeFirst()
   return row ? toInstance(row) : null
+}
+
+/** Those that run and have a boot volume. */
+export async function bootedInstances(reads: Reads, region: string): Promise<Instance[]> {
+  const rows = await reads
+    .selectFrom('vpc_instance')
+    .selectAll()
+    .where('status', '=', 'running')
+    .where('region', '=', region)
+    .where('id', 'in', reads.selectFrom('vpc_attachment').select('instance_id').where('type', '=', 'boot'))
+    .execute()
+  return rows.map(toInstance)
+}
+
+/** Of those that are there. */
+export async function instanceStatuses(
+  reads: Reads,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Instance['status']>> {
+  if (ids.length === 0) return new Map()
+  const rows = await reads
+    .selectFrom('vpc_instance')
+    .select(['id', 'status'])
+    .where('id', 'in', ids.map(instanceIdText))
+    .execute()
+  return new Map(rows.map(({ id, status }) => [id, status]))
+}
+
+/** Whether at this moment it is on, or about to be. */
+export async function isInstanceServed(reads: Reads, id: InstanceId): Promise<boolean> {
+  const row = await reads.selectFrom('vpc_instance').select('status').where('id', '=', id).executeTakeFirst()
+  return row !== undefined && isServed(row.status)
 }
 
 /** False when it was completed, or given up, before. */

@@ -6,6 +6,8 @@ import { makeAttachments } from './attachments.ts'
 import type { Attachments } from './attachments.ts'
 import { makeConnections } from './connection.ts'
 import type { Connections } from './connection.ts'
+import { makeConsoleLogs } from './console-log.ts'
+import type { ConsoleLogs } from './console-log.ts'
 import { makeConsistencyGroups } from './consistency-groups.ts'
 import type { ConsistencyGroups } from './consistency-groups.ts'
 import { makeCopies } from './copies.ts'
@@ -63,6 +65,7 @@ export interface Vpc {
   readonly instances: Instances
   readonly attachments: Attachments
   readonly connections: Connections
+  readonly consoleLogs: ConsoleLogs
   readonly networks: Networks
   readonly subnets: Subnets
   readonly securityGroups: SecurityGroups
@@ -98,6 +101,7 @@ export function makeVpc(given: VpcParts): Vpc {
     instances: makeInstances(parts),
     attachments: makeAttachments(parts),
     connections: makeConnections(parts),
+    consoleLogs: makeConsoleLogs(parts),
     networks: makeNetworks(parts),
     subnets: makeSubnets(parts),
     securityGroups: makeSecurityGroups(parts),

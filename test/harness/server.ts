@@ -43,6 +43,8 @@ export interface Server {
   stop(): Promise<number | null>
   /** SIGKILL to the whole tree. */
   kill(): Promise<void>
+  /** SIGKILL to the server alone: what it has started sees to itself. */
+  crash(): Promise<void>
 }
 
 const endings = new WeakMap<TestContext, (() => void | Promise<void>)[]>()
@@ -136,6 +138,11 @@ export async function startServer(
       return await end
     },
     kill: () => killTree(child),
+    async crash() {
+      const end = ended(child)
+      child.kill('SIGKILL')
+      await end
+    },
   }
 }
 

@@ -93,6 +93,9 @@ export interface VpcTables {
     image_id: string | null
     /** JSON: what the client set of the machine, as vpc/instance.ts, `InstanceSettings`, has it. */
     settings: string
+    /** Why it is stopped or failed, where nobody had asked for that and no attached volume says it. */
+    status_code: string | null
+    status_message: string | null
     /** Counts what the user changed; the ETag. */
     revision: number
     created_at: number

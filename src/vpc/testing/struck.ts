@@ -43,6 +43,10 @@ export async function assertWhole(world: World, about: string): Promise<void> {
     .filter(({ instance_id }) => running.has(instance_id))
     .map(({ id, volume_id }) => [id, volume_id])
   assert.deepEqual([...world.disk.exports].sort(), served.sort(), about)
+  if (world.compute) {
+    const booted = attachments.filter(({ type }) => type === 'boot').map(({ instance_id }) => instance_id)
+    assert.deepEqual(world.compute.on(), booted.filter((id) => running.has(id)).sort(), `${about}: who runs, is on`)
+  }
   const before = await world.events()
   await world.pass()
   assert.deepEqual(await world.events(), before, `${about}: a second sweep changes nothing`)
@@ -55,12 +59,13 @@ const whens = ['before', 'after'] as const
 export async function struckEverywhere(
   prepare: (world: World) => Promise<() => Promise<unknown>>,
   afterwards: (world: World) => Promise<void>,
+  make: () => Promise<World> = makeWorld,
 ): Promise<number> {
   let strikes = 0
   for (const kind of kinds) {
     for (const when of whens) {
       for (let at = 1; ; at++) {
-        await using world = await makeWorld()
+        await using world = await make()
         const run = await prepare(world)
         await world.settle()
         const plan: Plan = { at, when, kind }
@@ -68,6 +73,8 @@ export async function struckEverywhere(
         await run()
         await world.pass()
         const { happened } = world.faults
+        // Machines end with the process.
+        if (happened && kind === 'stops') world.compute?.crash()
         await world.settle()
         await assertWhole(world, JSON.stringify(plan))
         await afterwards(world)

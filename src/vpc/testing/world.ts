@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '#base/clock.ts'
+import { recordDriver } from '#compute/record.ts'
 import { formatCrn } from '#base/crn.ts'
 import { volumePendingMsMax, volumeRequestMsMax } from '#base/limits.ts'
 import { makeLog } from '#base/log.ts'
@@ -14,11 +15,12 @@ import { makeOutbox } from '#events/outbox.ts'
 import { openForTest } from '#store/testing/open.ts'
 import { notYetContract } from '../contract-not-yet.ts'
 import { reencryptionContract } from '../contract-reencryption.ts'
-import { connectionContract, vpcContract } from '../contract.ts'
+import { vpcContract, vpcOwnContract } from '../contract.ts'
 import type { VpcParts } from '../parts.ts'
 import { defaultQuotas } from '../quotas.ts'
-import { connectionRoutes, notYetRoutes, reencryptionRoutes, vpcRoutes } from '../routes.ts'
+import { notYetRoutes, reencryptionRoutes, vpcOwnRoutes, vpcRoutes } from '../routes.ts'
 import { makeVpc } from '../vpc.ts'
+import type { FakeCompute } from './fake-compute.ts'
 import { accountA, accountB, FakeDisk, FakeIam, FakeCos, FakeKms, fakeResources } from './fakes.ts'
 import { Faults, faulty, faultyDatabase } from './faults.ts'
 
@@ -33,7 +35,8 @@ export const keyOfA = formatCrn({
 
 export type World = Awaited<ReturnType<typeof makeWorld>>
 
-export async function makeWorld() {
+/** With machines that run here where a driver is given. */
+export async function makeWorld({ compute = null }: { readonly compute?: FakeCompute | null } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-vpc-'))
   const database = await openForTest(join(folder, 'test.db'))
   const iam = new FakeIam()
@@ -57,6 +60,9 @@ export async function makeWorld() {
     region: 'us-south',
     iam: iam.port,
     kms: faulty(kms.port, ['createDataKey', 'createPassphrase', 'providerKey', 'unregister', 'standings'], faults),
+    compute: compute
+      ? faulty(compute.port, ['start', 'stop', 'reset', 'plug', 'unplug', 'remove'], faults)
+      : recordDriver,
     disk: faulty(
       disk.port,
       [
@@ -86,7 +92,7 @@ export async function makeWorld() {
     services: [
       makeService({ dialect: 'vpc', contract: vpcContract, routes: vpcRoutes(vpc), checkQuery: vpc.checkQuery }),
       makeService({ dialect: 'vpc', contract: notYetContract, routes: notYetRoutes(), checkQuery: vpc.checkQuery }),
-      makeService({ dialect: 'vpc', contract: connectionContract, routes: connectionRoutes(vpc) }),
+      makeService({ dialect: 'vpc', contract: vpcOwnContract, routes: vpcOwnRoutes(vpc) }),
       makeService({ dialect: 'vpc', contract: reencryptionContract, routes: reencryptionRoutes(vpc) }),
     ],
     iam: iam.port,
@@ -106,6 +112,7 @@ export async function makeWorld() {
     kms,
     disk,
     cos,
+    compute,
     faults,
 
     advance(ms: number): void {
