@@ -7,9 +7,9 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ensureConsole } from '../scripts/console.ts'
-import { until } from './harness/api.ts'
 import { axe } from './harness/axe.ts'
 import { browse } from './harness/browser.ts'
+import { assertReadable } from './harness/readable.ts'
 import { projectFolder, startServer, tempFolder } from './harness/server.ts'
 
 test('the console is built once for the same sources', async () => {
@@ -167,26 +167,14 @@ test('the mission is played in the browser', async (t) => {
       ['B', '/nowhere', 'Not found'],
     ] as const
     for (const [name, path, title] of pages) {
-      await page.setViewportSize({ width: 1280, height: 900 })
       await page.keyboard.press('Escape')
       await as(name)
       await go(path, title)
-      await until(
-        () => page.locator('.cds--inline-loading').count(),
-        (count) => count === 0,
-      )
-      assert.deepEqual(await axe(page), [], `${path} in the light`)
-      await page.emulateMedia({ colorScheme: 'dark' })
-      assert.deepEqual(await axe(page, ['color-contrast']), [], `${path} in the dark`)
-      await page.emulateMedia({ colorScheme: 'light' })
-      await page.setViewportSize({ width: 360, height: 740 })
-      const width = await page.evaluate('document.documentElement.scrollWidth')
-      assert.equal(width, 360, `${path} is ${width} wide on a phone`)
+      await assertReadable(page, path)
     }
   })
 
   await t.test('a reload stays signed in, signing out does not', async () => {
-    await page.setViewportSize({ width: 1280, height: 900 })
     await go('/volumes', 'Volumes')
     const kept = String(await page.evaluate('JSON.stringify([{ ...sessionStorage }, { ...localStorage }])'))
     assert.ok(!kept.includes(server.b.account.apiKey) && !kept.includes('eyJ'), 'no API key, no access token')

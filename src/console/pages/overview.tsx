@@ -12,6 +12,7 @@ import { useAllKeys } from '../parts/all-keys.ts'
 import { Empty, Page, Section } from '../parts/page.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Status } from '../parts/status.tsx'
+import { OverviewRevocations } from './overview-revocations.tsx'
 
 export function OverviewPage() {
   const { accountId } = useSession()
@@ -81,6 +82,7 @@ export function OverviewPage() {
           </ol>
         </Section>
       )}
+      {keys.length > 0 && <OverviewRevocations />}
     </Page>
   )
 }
