@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { machine, writeSection } from './page.ts'
 import { say, startServers } from './servers.ts'
 import type { Server } from './servers.ts'
-import { renderTable } from './table.ts'
+import { renderTable, renderTagsTable } from './table.ts'
 import type { Sample } from './table.ts'
 import { fill, rampSeconds, workloads } from './workloads.ts'
 
@@ -24,6 +24,8 @@ const { values } = parseArgs({
     servers: { type: 'string', default: '.' },
     /** Puts the table into docs/performance.md. */
     write: { type: 'boolean', default: false },
+    /** Compares our own volumes instead: those without tags and those with them. */
+    tags: { type: 'boolean', default: false },
     folder: { type: 'string', default: tmpdir() },
   },
 })
@@ -37,7 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 
 let servers: Server[] = []
 try {
-  servers = await startServers(folder, new RegExp(values.servers))
+  servers = await startServers(folder, new RegExp(values.servers), values.tags)
   for (const server of servers) await fill(server)
   const samples: Sample[] = []
   for (let round = 1; round <= rounds; round += 1) {
@@ -54,10 +56,10 @@ try {
     }
   }
   const resident = servers.map(({ name, residentBytes }) => `${name} ${Math.round(residentBytes() / 2 ** 20)} MiB`)
-  const table = renderTable(chosen, samples)
+  const table = (values.tags ? renderTagsTable : renderTable)(chosen, samples)
   const text = `${machine()}; ${rounds} rounds of ${seconds} s.\n\n${table}\n\nResident after the run: ${resident.join(', ')}.`
   process.stdout.write(`${text}\n`)
-  if (values.write) writeSection('bench:disk', text)
+  if (values.write) writeSection(values.tags ? 'bench:disk --tags' : 'bench:disk', text)
 } finally {
   for (const server of servers) await server.close()
   rmSync(folder, { recursive: true, force: true })

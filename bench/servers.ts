@@ -13,9 +13,14 @@ import { systemClock } from '#base/clock.ts'
 import { makeLog } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
 import { startDiskPool } from '#disk/pool.ts'
+import type { IntegrityBook } from '#disk/port.ts'
 import { makeFakeKms } from '#disk/testing/fake-kms.ts'
+import { memoryBook } from '#disk/testing/memory-book.ts'
+import { makeOutbox } from '#events/outbox.ts'
+import { openSqlite } from '#store/sqlite.ts'
+import { makeIntegrityBook } from '#vpc/integrity-book.ts'
 
-export type Kind = 'ours' | 'encrypting' | 'raw'
+export type Kind = 'ours' | 'ours with tags' | 'encrypting' | 'raw'
 
 export interface Server {
   readonly name: string
@@ -39,8 +44,9 @@ const tunedMalloc = {
 }
 const passphrase = 'bench-passphrase'
 
-/** Starts those whose names match, in an empty folder. */
-export async function startServers(folder: string, wanted: RegExp): Promise<Server[]> {
+/** Starts those whose names match, in an empty folder. `tags` is our own server twice instead: without tags and with them. */
+export async function startServers(folder: string, wanted: RegExp, tags: boolean): Promise<Server[]> {
+  if (tags) return [await keyward({ folder, pskFile: '' }), await keywardWithTags(folder)]
   const pskFile = join(folder, 'keys.psk')
   const key = Buffer.from(systemRandom.bytes(32)).toString('hex')
   writeFileSync(pskFile, `bench:${key}\n`, { mode: 0o600 })
@@ -65,10 +71,33 @@ interface Place {
   readonly pskFile: string
 }
 
-async function keyward({ folder }: Place): Promise<Server> {
+const keyward = ({ folder }: Place): Promise<Server> =>
+  ours({ folder, name: 'keyward', kind: 'ours', book: memoryBook() })
+
+/** What is remembered of its tags is in a database, as it is deployed. */
+async function keywardWithTags(folder: string): Promise<Server> {
+  const database = await openSqlite(join(folder, 'bench.db'))
+  const book = makeIntegrityBook({ database, outbox: makeOutbox(systemClock, systemRandom) })
+  const server = await ours({ folder, name: 'keyward with tags', kind: 'ours with tags', book })
+  return {
+    ...server,
+    async close() {
+      await server.close()
+      await database.close()
+    },
+  }
+}
+
+interface OurParts extends Pick<Server, 'name' | 'kind'> {
+  readonly folder: string
+  readonly book: IntegrityBook
+}
+
+async function ours({ folder, name, kind, book }: OurParts): Promise<Server> {
   const kms = makeFakeKms()
+  const others = childrenOf(process.pid, 'disk/process.ts')
   const pool = await startDiskPool({
-    dataFolder: join(folder, 'keyward'),
+    dataFolder: join(folder, name.replaceAll(' ', '-')),
     host: '127.0.0.1',
     tcpPort: 0,
     processCount: 1,
@@ -77,6 +106,7 @@ async function keyward({ folder }: Place): Promise<Server> {
     clock: systemClock,
     random: systemRandom,
     kms,
+    book,
     onRestart: () => {
       throw new Error('the disk process died')
     },
@@ -89,18 +119,19 @@ async function keyward({ folder }: Place): Promise<Server> {
     keyCrn: 'crn:bench-key',
     wrappedDataKey: kms.wrapNewKey(volumeCrn),
     as: { kind: 'service', serviceName: 'server-protect', accountId: 'b'.repeat(32) },
+    isAuthenticated: kind === 'ours with tags',
   } as const
   await pool.port.createVolume(volume)
   await pool.port.addExport({ attachmentId: 'bench', volume })
   const { uri, unixUri, pskIdentity, pskKey } = await pool.port.connect('bench', 'bench', 24 * 3600 * 1000)
   const pskFile = join(folder, 'keyward.psk')
   writeFileSync(pskFile, `${pskIdentity}:${pskKey}\n`, { mode: 0o600 })
-  const pids = childrenOf(process.pid, 'disk/process.ts')
+  const pids = childrenOf(process.pid, 'disk/process.ts').filter((pid) => !others.includes(pid))
   // Peers open their images once, when they start. Ours stays open as long as a client has it: this one.
   const idle = await idleClient(new URL(unixUri).searchParams.get('socket') ?? '')
   return {
-    name: 'keyward',
-    kind: 'ours',
+    name,
+    kind,
     uri: unixUri,
     tlsUri: `${uri}?tls-psk-file=${pskFile}`,
     cpuSeconds: () => cpuOf(pids),

@@ -45,6 +45,26 @@ export function renderTable(workloads: readonly Workload[], samples: readonly Sa
   return lines.join('\n')
 }
 
+/** Our own volumes without tags and with them, in the same run. */
+export function renderTagsTable(workloads: readonly Workload[], samples: readonly Sample[]): string {
+  const lines = [
+    '| workload | without tags | with tags | ratio | CPU s/GiB: without, with | ratio |',
+    '|---|---|---|---|---|---|',
+  ]
+  for (const workload of workloads) {
+    const cells = cellsOf(samples.filter((sample) => sample.workload === workload.name))
+    const [plain, tagged] = [best(cells, 'ours'), best(cells, 'ours with tags')]
+    if (!plain || !tagged) continue
+    const speed = ({ median: middle, spread }: Cell): string =>
+      `**${figure(workload, middle)}** (${spread.map((value) => figure(workload, value)).join(' to ')})`
+    const cpu = `${plain.cpuPerGib.toFixed(1)}, ${tagged.cpuPerGib.toFixed(1)}`
+    const [slower, dearer] = [tagged.median / plain.median, tagged.cpuPerGib / plain.cpuPerGib]
+    const columns = [workload.title, speed(plain), speed(tagged), slower.toFixed(2), cpu, `**${dearer.toFixed(1)}**`]
+    lines.push(`| ${columns.join(' | ')} |`)
+  }
+  return lines.join('\n')
+}
+
 function cellsOf(samples: readonly Sample[]): Cell[] {
   const servers = new Set(samples.map(({ server }) => server))
   return [...servers].map((server) => {

@@ -61,9 +61,11 @@ import { makeResources } from '#resources/resources.ts'
 import type { Resources } from '#resources/resources.ts'
 import { resourcesRoutes } from '#resources/routes.ts'
 import { holdDataFolder } from '#store/data-folder.ts'
+import { vpcAuditEvents } from '#vpc/audit-events.ts'
 import { notYetContract } from '#vpc/contract-not-yet.ts'
 import { reencryptionContract } from '#vpc/contract-reencryption.ts'
 import { vpcContract, vpcOwnContract } from '#vpc/contract.ts'
+import { makeIntegrityBook } from '#vpc/integrity-book.ts'
 import { zonesOf } from '#vpc/regions.ts'
 import { notYetRoutes, reencryptionRoutes, vpcOwnRoutes, vpcRoutes } from '#vpc/routes.ts'
 import { makeSearchable } from '#vpc/searchable.ts'
@@ -115,7 +117,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     clock: keyClock,
     random,
     log,
-    events: describers([kmsAuditEvents, ledgerAuditEvents]),
+    events: describers([kmsAuditEvents, ledgerAuditEvents, vpcAuditEvents]),
   })
   parts.defer(() => audit.close())
   const outbox = makeOutbox(clock, random, audit.onEvent)
@@ -164,6 +166,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     clock,
     random,
     kms: kms.port,
+    book: makeIntegrityBook({ database, outbox }),
     onRestart: () => {
       meet(pool)
       dispatcher?.wake('vpc.exports')

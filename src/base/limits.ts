@@ -341,6 +341,12 @@ export const nbdConnectionsPerExportMax = 64
  */
 export const laneThreadsPerCore = 6
 export const laneThreadsMax = 16
+/** Pages of tags, of 4 KiB, that one open volume keeps in memory: those of 2 GiB of it. More than claims on its bytes. */
+export const tagPagesMax = 2048
+/** Of written sectors of volumes with tags that are not on the disk yet, over all volumes of a process; see BatchMemory. */
+export const tagBatchBytesMax = 256 * MiB
+/** What a batch takes of it at a time. */
+export const tagBatchPieceBytes = MiB
 /** LUKS2 sector size: fewer calls into the cipher than 512, and what disks write at once. */
 export const sectorBytes = 4096
 

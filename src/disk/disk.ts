@@ -16,7 +16,7 @@ import { LeaseBook } from './leases.ts'
 import type { LeaseKms } from './leases.ts'
 import { Listeners } from './listeners.ts'
 import type { MomentsPort } from './moments.ts'
-import type { Connection } from './port.ts'
+import type { Connection, IntegrityBook } from './port.ts'
 import type { DiskProcessPort, ProcessSettings } from './process-port.ts'
 import { deriveKey, formatIdentity } from './psk.ts'
 import { Reencryptions } from './reencryptions.ts'
@@ -28,6 +28,7 @@ export interface DiskParts {
   readonly settings: Omit<ProcessSettings, 'laneThreadsMax'>
   readonly kms: LeaseKms
   readonly moments: MomentsPort
+  readonly book: IntegrityBook
   readonly privateKey: KeyObject
   readonly clock: Clock
   readonly random: Random
@@ -44,12 +45,12 @@ export interface Disk {
 }
 
 export async function startDisk(parts: DiskParts): Promise<Disk> {
-  const { settings, kms, moments, privateKey, clock, random, log, onBroken } = parts
+  const { settings, kms, moments, book, privateKey, clock, random, log, onBroken } = parts
   const { dataFolder, accessSecret, holderId, host } = settings
   const leases = new LeaseBook({ holderId, privateKey, kms, clock, log })
   const turns = new Turns()
   const memory = new RequestMemory()
-  const volumes = new Volumes({ dataFolder, leases, memory, turns, clock, random, log })
+  const volumes = new Volumes({ dataFolder, leases, book, memory, turns, clock, random, log })
   const runs = new CopyRuns(log)
   const copies = new ImageCopies({ dataFolder, volumes, leases, moments, turns, runs, clock, random })
   const reencryptions = new Reencryptions({ volumes, leases, clock, random, log })

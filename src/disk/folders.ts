@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Fault } from '#base/fault.ts'
 
 export const folderMode = 0o700
+export const fileMode = 0o600
 /** Begins the name of a volume's folder that is being removed. */
 export const deletedPrefix = '.deleted-'
 const volumeIdForm = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
@@ -23,6 +24,10 @@ export function imageFolder(dataFolder: string, volumeId: string): string {
 
 export const imagePath = (dataFolder: string, volumeId: string): string =>
   join(imageFolder(dataFolder, volumeId), 'volume.luks')
+
+/** Beside the image of a volume whose sectors say when they were changed. */
+export const tagsPath = (dataFolder: string, volumeId: string): string =>
+  join(imageFolder(dataFolder, volumeId), 'volume.tags')
 
 /** Of files that are about to become images; see staging.ts. */
 export const stagingFolder = (dataFolder: string): string => join(dataFolder, 'run', 'imports')

@@ -14,11 +14,11 @@ import type { SectorChange } from './copy-stored.ts'
 import { volumeKeyIn, withDataKey, withPassphrase } from './copy-keys.ts'
 import type { CopyRun } from './copy-run.ts'
 import type { CopyRuns } from './copy-runs.ts'
-import { imagePath, stagedPath } from './folders.ts'
+import { fileMode, imagePath, stagedPath } from './folders.ts'
 import { encryptFile } from './image-import.ts'
 import { openImageFor, openImageSource } from './image-source.ts'
 import type { ImageSource } from './image-source.ts'
-import { fileMode, finishImage, hasImage, makeHeader, makeImage, readImageHeader } from './image.ts'
+import { finishImage, hasImage, makeHeader, makeImage, readImageHeader } from './image.ts'
 import type { LeaseBook } from './leases.ts'
 import { reflink } from './live-copy.ts'
 import { anyMoment, momentOf } from './moments.ts'
@@ -54,6 +54,7 @@ export class ImageCopies {
 
   /** See DiskProcessPort. */
   async createSnapshot(source: VolumeSpec, snapshot: VolumeSpec, momentId?: string): Promise<SnapshotTaken> {
+    requireNoTags(source, snapshot)
     requireRoom(snapshot, source.capacityBytes)
     const moment = momentId === undefined ? anyMoment : momentOf(this.#parts, momentId)
     await this.#make(snapshot.volumeId, (run) => this.#takeSnapshot(source, snapshot, run, moment))
@@ -64,6 +65,7 @@ export class ImageCopies {
   createVolumeFrom(volume: VolumeSpec, source: VolumeSpec, { reencrypt }: { readonly reencrypt: boolean }) {
     return this.#make(volume.volumeId, async (run) => {
       const { dataFolder, volumes, clock } = this.#parts
+      requireNoTags(source, volume)
       // Of two images that wait for each other's turn, one would have to be there already.
       await readImageHeader(dataFolder, source.volumeId)
       await volumes.closeIfUnused(source.volumeId)
@@ -233,6 +235,12 @@ async function requireHeader(dataFolder: string, volumeId: string, before: Uint8
   const now = await readImageHeader(dataFolder, volumeId)
   if (Buffer.compare(now.subarray(0, before.length), before) === 0) return
   throw new Fault('conflict', `volume ${volumeId} was re-encrypted while a copy of it was begun`)
+}
+
+/** The control plane says so before; here nothing comes into being whose tags are missing. */
+function requireNoTags(...images: readonly VolumeSpec[]): void {
+  if (!images.some(({ isAuthenticated }) => isAuthenticated)) return
+  throw new Fault('unprocessable', 'volumes whose sectors have tags are not copied yet')
 }
 
 function requireRoom({ capacityBytes }: VolumeSpec, sourceBytes: number): void {

@@ -12,10 +12,12 @@ import type { Random } from '#base/random.ts'
 import { formatLuks2, luks2DataOffsetBytes, luks2HeaderReadBytes } from '#crypto/luks2.ts'
 import { SecretBytes } from '#crypto/secret-bytes.ts'
 import { volumeKeyBytes } from '#crypto/xts-engine.ts'
-import { deletedPrefix, folderMode, imageFolder, imagePath, isMissing, syncFolder, volumesFolder } from './folders.ts'
+import { deletedPrefix, fileMode, folderMode, imageFolder, imagePath, isMissing, syncFolder } from './folders.ts'
+import { tagsPath, volumesFolder } from './folders.ts'
+import type { TagState } from './port.ts'
 import { linux } from './system.ts'
+import { createTags, tagMac } from './volume-tags.ts'
 
-export const fileMode = 0o600
 export async function hasImage(dataFolder: string, volumeId: string): Promise<boolean> {
   try {
     await access(imagePath(dataFolder, volumeId), constants.F_OK)
@@ -44,14 +46,24 @@ export interface ImagePrototype {
   /** The passphrase of the image's only key slot. Stays the caller's. */
   readonly dataKey: SecretBytes
   readonly random: Random
+  readonly isAuthenticated?: boolean
 }
 
-/** Makes the image of a volume that has none, or a blank one. Its data area is a hole of exactly the capacity. */
-export async function createImage(dataFolder: string, prototype: ImagePrototype): Promise<void> {
-  const { volumeId, capacityBytes, random } = prototype
+/**
+ * Makes the image of a volume that has none, or a blank one. Its data area is a hole of exactly the capacity. Gives what is
+ * to be remembered of a volume whose sectors have tags.
+ */
+export async function createImage(dataFolder: string, prototype: ImagePrototype): Promise<TagState | null> {
+  const { volumeId, capacityBytes, random, isAuthenticated } = prototype
   using volumeKey = SecretBytes.random(random, volumeKeyBytes)
+  using mac = isAuthenticated ? tagMac(volumeKey, volumeId) : null
   const header = makeHeader({ ...prototype, volumeKey })
-  await makeImage(dataFolder, volumeId, (path) => finishImage(path, header, capacityBytes))
+  let state: TagState | null = null
+  await makeImage(dataFolder, volumeId, async (path) => {
+    if (mac) state = await createTags(tagsPath(dataFolder, volumeId), mac)
+    await finishImage(path, header, capacityBytes)
+  })
+  return state
 }
 
 export interface HeaderPrototype extends Omit<ImagePrototype, 'capacityBytes'> {

@@ -22,15 +22,22 @@ import type { VolumeSpec } from './port.ts'
 import { ReencryptionLog } from './reencryption-log.ts'
 import { linux } from './system.ts'
 import { TwoKeyCipher } from './two-keys.ts'
+import { openAuthenticated, tagMac } from './volume-tags.ts'
+import type { TagsParts } from './volume-tags.ts'
 
 type OpenImage = Pick<
   OpenVolumeParts,
-  'path' | 'store' | 'area' | 'layers' | 'file' | 'cipher' | 'blockBytes' | 'unlock'
+  'path' | 'store' | 'area' | 'layers' | 'file' | 'cipher' | 'blockBytes' | 'unlock' | 'isServedByThreads'
 >
 type Opened = OpenImage & Pick<OpenVolumeParts, 'reencryptionLog' | 'leases'>
 
+export interface OpenImageParts extends Omit<TagsParts, 'volumeId' | 'image' | 'mac'> {
+  readonly leases: LeaseBook
+}
+
 /** On failure nothing stays open, and every lease has been given back. */
-export async function openVolumeImage(dataFolder: string, spec: VolumeSpec, leases: LeaseBook): Promise<Opened> {
+export async function openVolumeImage(spec: VolumeSpec, parts: OpenImageParts): Promise<Opened> {
+  const { dataFolder, leases } = parts
   const path = imagePath(dataFolder, spec.volumeId)
   await readImageHeader(dataFolder, spec.volumeId)
   const unlock = lockFolder(imageFolder(dataFolder, spec.volumeId), spec.volumeId)
@@ -40,7 +47,9 @@ export async function openVolumeImage(dataFolder: string, spec: VolumeSpec, leas
     const header = await readImageHeader(dataFolder, spec.volumeId)
     if (!newerHeader) {
       using opened = await openWithEither(header, spec, leases, held)
-      return { ...openLayers(path, spec, opened, unlock), reencryptionLog: null, leases: held }
+      const image = openLayers(path, spec, opened, unlock)
+      const whole = spec.isAuthenticated ? await withTags(image, spec, opened, parts) : image
+      return { ...whole, reencryptionLog: null, leases: held }
     }
     using older = await openWith(header, spec, leases, held)
     using newer = await openWith(newerHeader, newerSpec(spec), leases, held)
@@ -130,7 +139,7 @@ async function openBetweenKeys(path: string, spec: VolumeSpec, { older, newer }:
 }
 
 /** Takes over what the header gave; on failure nothing stays open. */
-function openLayers(path: string, { capacityBytes }: VolumeSpec, opened: OpenedLuks2, unlock: () => void): OpenImage {
+function openLayers(path: string, { capacityBytes }: VolumeSpec, opened: OpenedLuks2, unlock: () => void) {
   const { dataOffsetBytes, sectorBytes: blockBytes, volumeKey } = opened
   const cipher = new TwoKeyCipher(makeSectorCipher(volumeKey, blockBytes))
   try {
@@ -139,7 +148,29 @@ function openLayers(path: string, { capacityBytes }: VolumeSpec, opened: OpenedL
     const file = { fd: store.fd, commitMemory: store.commitMemory, ...form }
     const layers = encrypted(checked(store, blockBytes), cipher)
     const area = fileArea(store.fd, () => store.flush())
-    return { path, store, area, layers, file, cipher, blockBytes, unlock }
+    return { path, store, area, layers, file, cipher, blockBytes, unlock, isServedByThreads: true }
+  } catch (error) {
+    cipher[Symbol.dispose]()
+    throw error
+  }
+}
+
+/** The same with the tags of its sectors between encryption and file. */
+async function withTags(
+  image: ReturnType<typeof openLayers>,
+  { volumeId }: VolumeSpec,
+  { volumeKey }: OpenedLuks2,
+  parts: OpenImageParts,
+): Promise<OpenImage> {
+  const { cipher, blockBytes } = image
+  try {
+    const store = await openAuthenticated({ ...parts, volumeId, image: image.store, mac: tagMac(volumeKey, volumeId) })
+    const layers = encrypted(checked(store, blockBytes), cipher)
+    const wipe = (): void => {
+      layers.wipe()
+      store.wipe()
+    }
+    return { ...image, store, layers: { ...layers, wipe }, isServedByThreads: false }
   } catch (error) {
     cipher[Symbol.dispose]()
     throw error

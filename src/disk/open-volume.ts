@@ -59,6 +59,8 @@ export interface OpenVolumeParts {
   readonly layers: EncryptedDevice
   readonly file: FileView
   readonly cipher: TwoKeyCipher
+  /** Other threads know the file and the cipher, and nothing of what else may lie between them. */
+  readonly isServedByThreads: boolean
   /** Of an image that is between two keys. */
   readonly reencryptionLog: ReencryptionLog | null
   readonly blockBytes: number
@@ -139,7 +141,7 @@ export class OpenVolume {
       assert(this.#isServing, 'only the cipher of a volume that serves is lent')
       return cipher.lend()
     }
-    this.#sharing = cipher.isLendable ? { view, lend } : null
+    this.#sharing = parts.isServedByThreads && cipher.isLendable ? { view, lend } : null
     const lastReleased = new Promise<void>((resolve) => {
       this.#letGo = resolve
     })

@@ -19,7 +19,7 @@ import { faultOf } from './copy-runs.ts'
 import { lanesMax } from './lane-port.ts'
 import type { LeaseKms } from './leases.ts'
 import { Moments } from './moments.ts'
-import type { DiskPort, ImagesPort, SnapshotMember, SnapshotTaken } from './port.ts'
+import type { DiskPort, ImagesPort, IntegrityBook, SnapshotMember, SnapshotTaken } from './port.ts'
 import { removeExported, stage, unstage, withExported } from './staging.ts'
 import { startWorker } from './worker.ts'
 import type { Worker } from './worker.ts'
@@ -37,6 +37,7 @@ export interface DiskPoolOptions {
   readonly clock: Clock
   readonly random: Random
   readonly kms: LeaseKms
+  readonly book: IntegrityBook
   /** A process has been replaced: it knows no exports. */
   onRestart(): void
 }
@@ -208,7 +209,7 @@ class Slot {
   }
 
   async start(): Promise<void> {
-    const { dataFolder, host, accessSecret, clock, log, kms } = this.#options
+    const { dataFolder, host, accessSecret, clock, log, kms, book } = this.#options
     const worker = await startWorker({
       settings: {
         holderId: `disk-${this.#index}-${makeUuid(this.#options.random)}`,
@@ -221,6 +222,7 @@ class Slot {
       },
       kms,
       moments: this.#moments,
+      book,
       clock,
       log,
     })

@@ -17,6 +17,8 @@ export interface VolumeSpec {
   readonly iopsMax?: number
   /** The bytes of those. */
   readonly bandwidthBytesPerSecondMax?: number
+  /** Whether its sectors say when they were changed (docs/decisions/0020-sector-integrity.md). For its life. */
+  readonly isAuthenticated?: boolean
 }
 
 /** Another data key of the same resource, perhaps under another root key. */
@@ -167,6 +169,33 @@ export interface DiskPort {
   removeExport(volumeId: string, attachmentId: string): Promise<void>
   /** Issues a secret for an attachment. Fault 'not_found' when it was not added. */
   connect(volumeId: string, attachmentId: string, lifetimeMs: number): Promise<Connection>
+}
+
+/** What a volume's sectors are at one moment, all of them. */
+export interface TagState {
+  /** Higher for every later one. */
+  readonly generation: number
+  /** 32 bytes. */
+  readonly mac: Uint8Array
+}
+
+/** What is wrong with a volume whose sectors say when they were changed. */
+export interface BadSectors {
+  /** By number, some of them. */
+  readonly sectors: readonly number[]
+  readonly hasMore: boolean
+  /** All of it: put back to an earlier state, or without its tags. */
+  readonly isLost: boolean
+}
+
+/** The book on such volumes, which is kept where whoever writes to the disks of a host does not reach. */
+export interface IntegrityBook {
+  /** Null for a volume of which nothing was ever remembered. */
+  remembered(volumeId: string): Promise<{ readonly state: TagState; readonly bad: BadSectors } | null>
+  /** Durable when fulfilled. Never goes back: a state that is not later than the one before is a Fault ('conflict'). */
+  remember(volumeId: string, state: TagState): Promise<void>
+  /** Takes the place of what was said before. */
+  noteBad(volumeId: string, bad: BadSectors): Promise<void>
 }
 
 /** For who proves that there is an image for every volume and none besides. */

@@ -3,7 +3,7 @@
 import type { LogLevel } from '#base/log.ts'
 import type { FenceAck, KmsPort } from '#kms/port.ts'
 import type { MomentsPort } from './moments.ts'
-import type { DiskPort, ExportWanted, ImportSpec, SnapshotTaken, VolumeSpec } from './port.ts'
+import type { DiskPort, ExportWanted, ImportSpec, IntegrityBook, SnapshotTaken, VolumeSpec } from './port.ts'
 
 /** The first message to the child. It carries a secret, so it is not on the command line, where everybody reads it. */
 export interface ProcessSettings {
@@ -39,4 +39,4 @@ export interface DiskProcessPort
 }
 
 /** What the parent offers. */
-export type ParentPort = Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'> & MomentsPort
+export type ParentPort = Pick<KmsPort, 'leaseDataKey' | 'renewLeases' | 'releaseLeases'> & MomentsPort & IntegrityBook

@@ -37,6 +37,7 @@ function run(settings: ProcessSettings): void {
     settings,
     kms: parent,
     moments: parent,
+    book: parent,
     privateKey,
     clock: systemClock,
     random: systemRandom,

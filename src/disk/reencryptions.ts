@@ -41,6 +41,9 @@ export class Reencryptions {
 
   /** See DiskPort. Said again, it is the same re-encryption, and the newer limit. */
   async start(spec: VolumeSpec, bytesPerSecondMax: number | null): Promise<void> {
+    // The control plane says so before: its tags would have to be made anew.
+    if (spec.isAuthenticated)
+      throw new Fault('unprocessable', 'volumes whose sectors have tags are not re-encrypted yet')
     const known = this.#running.get(spec.volumeId)
     if (known) {
       known.pace.bytesPerSecondMax = bytesPerSecondMax

@@ -15,7 +15,7 @@ const strideBytesMax = 4 * MiB
 const writers = 32
 
 /** Room on the file system of an open file, beyond the reserve; negative when that has been touched. */
-function roomBytes(fd: number): number {
+export function roomBytes(fd: number): number {
   const { bavail, blocks, bsize } = statfsSync(`/proc/self/fd/${fd}`)
   return bavail * bsize - Math.min(reserveBytesMax, blocks * bsize * reserveShare)
 }

@@ -25,6 +25,7 @@ import { countInMemory } from './testing/process-memory.ts'
 import { flags, go, greeting, option, provoke, request, u32 } from './testing/raw-client.ts'
 import {
   accessSecret,
+  book,
   closeImage,
   connectTo,
   diskProcesses,
@@ -117,7 +118,7 @@ describe('revocation', () => {
   /** A pool whose leases last a moment, with one volume in it. */
   async function startShortLived(name: string, shortKms: FakeKms) {
     const dataFolder = join(folder, name)
-    const options = { dataFolder, host: '127.0.0.1', tcpPort: 0, processCount: 1, accessSecret, kms: shortKms }
+    const options = { dataFolder, host: '127.0.0.1', tcpPort: 0, processCount: 1, accessSecret, kms: shortKms, book }
     const other = await startDiskPool({
       ...options,
       log: makeLog('silent'),
@@ -294,7 +295,7 @@ describe('processes', () => {
 
   test('a data folder with too long a path is refused in words', async () => {
     const dataFolder = join(folder, 'x'.repeat(100))
-    const options = { dataFolder, host: '127.0.0.1', tcpPort: 0, processCount: 1, accessSecret, kms }
+    const options = { dataFolder, host: '127.0.0.1', tcpPort: 0, processCount: 1, accessSecret, kms, book }
     const start = startDiskPool({
       ...options,
       log: makeLog('silent'),

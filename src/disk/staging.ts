@@ -7,8 +7,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { Fault } from '#base/fault.ts'
-import { exportPath, folderMode, stagedPath, stagingFolder } from './folders.ts'
-import { fileMode } from './image.ts'
+import { exportPath, fileMode, folderMode, stagedPath, stagingFolder } from './folders.ts'
 import { keepRoom } from './room.ts'
 
 const zeroPiece = Buffer.alloc(64 * 1024)

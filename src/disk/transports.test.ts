@@ -24,6 +24,7 @@ import { command, commandFlag, replyType } from './nbd-wire.ts'
 import type { VolumeSpec } from './port.ts'
 import { socketCalls } from './socket-calls.ts'
 import { makeFakeKms } from './testing/fake-kms.ts'
+import { memoryBook } from './testing/memory-book.ts'
 import { dialects, errorPlace, NbdPeer } from './testing/nbd-peer.ts'
 import type { DialectName } from './testing/nbd-peer.ts'
 import { flags, greeting, option } from './testing/raw-client.ts'
@@ -58,6 +59,7 @@ for (const { name, threads, skip } of transports) {
         },
         kms,
         moments: new Moments(),
+        book: memoryBook(),
         privateKey: generateKeyPairSync('ed25519').privateKey,
         clock: systemClock,
         random: systemRandom,

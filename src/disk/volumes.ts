@@ -5,19 +5,21 @@
 import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Random } from '#base/random.ts'
+import { BatchMemory } from './batch-memory.ts'
 import { createImage, deleteImage, hasImage, isBlankImage, readImageHeader } from './image.ts'
 import { leaseFor } from './leases.ts'
 import type { LeaseBook } from './leases.ts'
 import { OpenVolume } from './open-volume.ts'
 import type { VolumeUse } from './open-volume.ts'
 import { openVolumeImage, opensWith } from './open-image.ts'
-import type { VolumeSpec } from './port.ts'
+import type { IntegrityBook, VolumeSpec } from './port.ts'
 import type { RequestMemory } from './request-memory.ts'
 import type { Turns } from '#base/turns.ts'
 
 export interface VolumesParts {
   readonly dataFolder: string
   readonly leases: LeaseBook
+  readonly book: IntegrityBook
   readonly memory: RequestMemory
   /** Of images by their ids, together with whoever else makes them. */
   readonly turns: Turns
@@ -29,6 +31,7 @@ export interface VolumesParts {
 export class Volumes {
   readonly #parts: VolumesParts
   readonly #open = new Map<string, OpenVolume>()
+  readonly #batches = new BatchMemory()
 
   constructor(parts: VolumesParts) {
     this.#parts = parts
@@ -39,17 +42,19 @@ export class Volumes {
    * does not open with the key is what a crash left of an earlier attempt with another key: it is made anew.
    */
   create(spec: VolumeSpec): Promise<void> {
-    const { dataFolder, random } = this.#parts
+    const { dataFolder, random, book } = this.#parts
     return this.#parts.turns.take(spec.volumeId, async () => {
-      const { volumeId, capacityBytes } = spec
+      const { volumeId, isAuthenticated } = spec
       if (this.#open.has(volumeId)) return
       const isThere = await hasImage(dataFolder, volumeId)
       if (isThere && !(await isBlankImage(dataFolder, volumeId))) return
       const { lease, dataKey } = await leaseFor(this.#parts.leases, spec)
       using passphrase = dataKey
       try {
-        if (isThere && opensWith(await readImageHeader(dataFolder, volumeId), passphrase)) return
-        await createImage(dataFolder, { volumeId, capacityBytes, dataKey: passphrase, random })
+        const isWhole = !isAuthenticated || (await book.remembered(volumeId)) !== null
+        if (isThere && isWhole && opensWith(await readImageHeader(dataFolder, volumeId), passphrase)) return
+        const state = await createImage(dataFolder, { ...spec, dataKey: passphrase, random })
+        if (state) await book.remember(volumeId, state)
       } finally {
         await lease.release()
       }
@@ -108,9 +113,9 @@ export class Volumes {
   }
 
   async #openNow(spec: VolumeSpec): Promise<OpenVolume> {
-    const { dataFolder, leases, memory, log, clock } = this.#parts
+    const { dataFolder, leases, book, memory, log, clock } = this.#parts
     const { volumeId } = spec
-    const opened = await openVolumeImage(dataFolder, spec, leases)
+    const opened = await openVolumeImage(spec, { dataFolder, leases, book, batches: this.#batches, clock, log })
     const volume = new OpenVolume({
       ...opened,
       limits: spec,

@@ -12,12 +12,14 @@ import { bounded, fenceOrKill, watch } from './deadline.ts'
 import type { PoolPort, Watched } from './deadline.ts'
 import type { LeaseKms } from './leases.ts'
 import type { MomentsPort } from './moments.ts'
-import type { DiskProcessPort, Hello, ParentPort, ProcessSettings } from './process-port.ts'
+import type { DiskProcessPort, Hello, ProcessSettings } from './process-port.ts'
+import type { IntegrityBook } from './port.ts'
 
 export interface WorkerOptions {
   readonly settings: ProcessSettings
   readonly kms: LeaseKms
   readonly moments: MomentsPort
+  readonly book: IntegrityBook
   readonly clock: Clock
   readonly log: Log
 }
@@ -45,7 +47,7 @@ const environment = {
 }
 
 /** Fulfilled when clients can come; rejects when it could not start, and then it has ended. */
-export async function startWorker({ settings, kms, moments, clock, log }: WorkerOptions): Promise<Worker> {
+export async function startWorker({ settings, kms, moments, book, clock, log }: WorkerOptions): Promise<Worker> {
   const child = fork(new URL('process.ts', import.meta.url), {
     serialization: 'advanced',
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -56,7 +58,8 @@ export async function startWorker({ settings, kms, moments, clock, log }: Worker
   child.on('error', (err) => log.error({ err }, 'disk process could not be reached'))
   const leases = new Set<string>()
   child.send(settings, () => undefined)
-  const remote = connectPorts<DiskProcessPort>(pipeTo(child), parentPort(kms, moments, leases), (err) =>
+  const offered = { ...parentPort(kms, moments, leases), ...bookkeeping(book) }
+  const remote = connectPorts<DiskProcessPort>(pipeTo(child), offered, (err) =>
     log.error({ err }, 'a call from a disk process broke'),
   )
   void ended.then(() => giveBack(settings.holderId, { leases, kms, log }))
@@ -94,7 +97,7 @@ function pipeTo(child: ChildProcess): Pipe {
 }
 
 /** The key manager as the process sees it, and the moments. Remembers its leases. */
-function parentPort(kms: LeaseKms, moments: MomentsPort, leases: Set<string>): ParentPort {
+function parentPort(kms: LeaseKms, moments: MomentsPort, leases: Set<string>): LeaseKms & MomentsPort {
   return {
     arriveAt: (momentId, stage) => moments.arriveAt(momentId, stage),
     async leaseDataKey(holderId, request) {
@@ -109,6 +112,13 @@ function parentPort(kms: LeaseKms, moments: MomentsPort, leases: Set<string>): P
     },
   }
 }
+
+/** Methods by name, whatever the book is made of. */
+const bookkeeping = (book: IntegrityBook): IntegrityBook => ({
+  remembered: (volumeId) => book.remembered(volumeId),
+  remember: (volumeId, state) => book.remember(volumeId, state),
+  noteBad: (volumeId, bad) => book.noteBad(volumeId, bad),
+})
 
 interface Remains {
   readonly leases: ReadonlySet<string>

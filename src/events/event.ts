@@ -225,6 +225,16 @@ export type Event =
   | (Base & { type: 'vpc.volume.became-unusable'; volumeCrn: string; reason: string })
   | (Base & { type: 'vpc.volume.resumed'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.failed'; volumeCrn: string; reason: string })
+  /** Some of its sectors, or all of it, are not what was written; some of those by number. */
+  | (Base & {
+      type: 'vpc.volume.damaged'
+      volumeCrn: string
+      sectors: readonly number[]
+      hasMore: boolean
+      isLost: boolean
+    })
+  /** What was bad of it was written again. */
+  | (Base & { type: 'vpc.volume.mended'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.deletion-requested'; volumeCrn: string })
   | (Base & { type: 'vpc.volume.deleted'; volumeCrn: string })
   | (Base & { type: 'vpc.snapshot.requested'; snapshotCrn: string; volumeCrn: string; keyCrn: string })

@@ -20,6 +20,7 @@ import * as auditLog from './migrations/0011-audit-log.ts'
 import * as vpcImages from './migrations/0012-vpc-images.ts'
 import * as vpcImageExports from './migrations/0013-vpc-image-exports.ts'
 import * as vpcMachines from './migrations/0014-vpc-machines.ts'
+import * as volumeIntegrity from './migrations/0016-volume-integrity.ts'
 import * as vpcReencryption from './migrations/0017-vpc-reencryption.ts'
 import * as bounds from './migrations/0018-bounds.ts'
 import * as revocations from './migrations/0019-revocations.ts'
@@ -40,6 +41,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0012-vpc-images': vpcImages,
   '0013-vpc-image-exports': vpcImageExports,
   '0014-vpc-machines': vpcMachines,
+  '0016-volume-integrity': volumeIntegrity,
   '0017-vpc-reencryption': vpcReencryption,
   '0018-bounds': bounds,
   '0019-revocations': revocations,

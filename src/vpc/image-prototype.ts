@@ -16,6 +16,7 @@ import { storageRefused, wrong } from './image-faults.ts'
 import type { imagePatch, imagePrototype, imageQuery } from './image-schemas.ts'
 import type { ImageStatus } from './image-state.ts'
 import { isSystem, systemOfStock } from './images.ts'
+import { refuseCopy } from './integrity.ts'
 import { checkName } from './names.ts'
 import type { VpcParts } from './parts.ts'
 import { refuseBetweenKeys } from './reencrypt.ts'
@@ -208,6 +209,7 @@ export async function readImageSource(
   const volume = await readVolume(tx, grant)
   const refuse = (message: string, reason = 'bad_field'): Fault => wrong('source_volume', message, reason)
   if (!volume) throw refuse('source_volume is not found', 'volume_id_invalid')
+  refuseCopy(volume.isAuthenticated, 'source_volume', 'making images')
   const conflict = (why: string): Fault =>
     new Fault('conflict', `volume ${volume.id} ${why}`, {
       reason: 'volume_status_not_available',

@@ -10,6 +10,7 @@ import { providerAccountId } from '#base/provider.ts'
 import type { Context } from '#iam/port.ts'
 import type { ResourceSize, WrappedDataKey } from '#kms/port.ts'
 import type { reencryptionPatch, reencryptionPrototype } from './contract-reencryption.ts'
+import { refuseCopy } from './integrity.ts'
 import type { VpcParts } from './parts.ts'
 import { bytesPerMib } from './reencryption.ts'
 import type { Reencryption } from './reencryption.ts'
@@ -78,6 +79,7 @@ export function makeReencryptions(parts: VpcParts) {
     return await database.transaction(async (tx) => {
       const volume = await readVolume(tx, grant)
       if (!volume) throw notFound(grant.target.resource ?? '')
+      refuseCopy(volume.isAuthenticated, 'id', 're-encryption')
       refuseInStatus(volume)
       const one: Reencryption = {
         volumeId: volume.id,

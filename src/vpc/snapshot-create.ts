@@ -18,6 +18,7 @@ import type { Context, Grant } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
 import { makeSnapshotId, vpcCrn } from './ids.ts'
+import { refuseCopy } from './integrity.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
 import { checkQuota } from './quotas.ts'
@@ -129,6 +130,7 @@ function request(
 async function readSource(parts: VpcParts, tx: Tx, { volume: grant, field }: NewSnapshot): Promise<Volume> {
   const volume = await readVolume(tx, grant)
   if (!volume) throw sourceUnknown(grant.target.resource ?? '', field)
+  refuseCopy(volume.isAuthenticated, below(field, 'source_volume'), 'taking snapshots')
   const status = statusOf(volume)
   if (!mayInStatus('snapshot', status)) {
     const reason = status === 'unusable' ? keyReason(volume.keyStanding) : null

@@ -4,7 +4,7 @@
 import type { ExpressionBuilder, Selectable } from 'kysely'
 import { assert } from '#base/assert.ts'
 import type { InstanceId, SnapshotId, VolumeId } from '#base/id.ts'
-import type { NewerKey } from '#disk/port.ts'
+import type { BadSectors, NewerKey } from '#disk/port.ts'
 import type { Grant } from '#iam/port.ts'
 import type { WrappedDataKey } from '#kms/port.ts'
 import type { Reads, Tx } from '#store/database.ts'
@@ -51,6 +51,8 @@ export function toVolume(row: VolumeRow): Volume {
     imageId: row.image_id,
     allowedUse: row.allowed_use === null ? null : (JSON.parse(row.allowed_use) as AllowedUse),
     source: row.source_snapshot_id === null ? null : sourceOf(row.source_snapshot_id, row.source_snapshot),
+    isAuthenticated: row.authenticated === 1,
+    damage: row.damage === null ? null : (JSON.parse(row.damage) as BadSectors),
     revision: row.revision,
     createdAt: row.created_at,
   }
@@ -236,6 +238,8 @@ const toRow = (volume: Volume): VolumeRow => ({
   source_snapshot: volume.source && JSON.stringify({ crn: volume.source.crn, name: volume.source.name }),
   revision: volume.revision,
   created_at: volume.createdAt,
+  authenticated: volume.isAuthenticated ? 1 : 0,
+  damage: null,
 })
 
 /** From here on readers see the volume. Null when it was given up meanwhile. */

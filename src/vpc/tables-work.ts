@@ -54,7 +54,9 @@ export const markFailed = (tx: Tx, id: VolumeId, failure: StatusReason): Promise
 /** False when the row was not in the phase, or not there. */
 export async function removeVolume(tx: Tx, id: VolumeId, phase: 'abandoned' | 'deleting'): Promise<boolean> {
   const result = await tx.deleteFrom('vpc_volume').where('id', '=', id).where('phase', '=', phase).executeTakeFirst()
-  return Number(result.numDeletedRows) === 1
+  if (Number(result.numDeletedRows) !== 1) return false
+  await tx.deleteFrom('vpc_volume_root').where('volume_id', '=', id).execute()
+  return true
 }
 
 /**

@@ -4,6 +4,7 @@
 
 import { Fault } from '#base/fault.ts'
 import type { AttachmentView } from './instance.ts'
+import { refuseTagChange } from './integrity.ts'
 import type { VolumePatch } from './tables-volumes.ts'
 import type { AllowedUse, Volume } from './volume.ts'
 import { findProfile, iopsWithin, performanceOf } from './volume-profiles.ts'
@@ -24,6 +25,7 @@ export interface WantedChange {
 export function changeOf(volume: Volume, attachment: AttachmentView | undefined, wanted: WantedChange): VolumePatch {
   if (wanted.allowedUse) checkAllowedUse(volume, attachment)
   const { name, userTags, allowedUse } = wanted
+  if (userTags) refuseTagChange(volume.isAuthenticated, userTags)
   return {
     ...(name !== undefined && { name }),
     ...(userTags && { userTags }),

@@ -19,6 +19,7 @@ import type { Tx } from '#store/database.ts'
 import { claimImage } from './boot-image.ts'
 import { groupForNew } from './groups.ts'
 import { makeVolumeId, vpcCrn } from './ids.ts'
+import { asksForIntegrity } from './integrity.ts'
 import { makeName, nameDrawsMax } from './names.ts'
 import type { VpcParts } from './parts.ts'
 import { checkQuota } from './quotas.ts'
@@ -134,6 +135,8 @@ function draft(parts: VpcParts, grant: CreateVolume, plan: Plan): Volume {
     imageId: purpose?.imageId ?? snapshot?.imageId ?? null,
     allowedUse: wanted.allowedUse ?? snapshot?.allowedUse ?? null,
     source: snapshot && { id: snapshot.id, crn: snapshot.crn, name: snapshot.name },
+    isAuthenticated: asksForIntegrity(wanted.userTags),
+    damage: null,
     revision: 1,
     createdAt: now,
   }

@@ -6,6 +6,7 @@ import { Fault } from '#base/fault.ts'
 import { userTagLengthMax, userTagsMax } from '#base/limits.ts'
 import type { BootImage } from './boot-image.ts'
 import { nameOf } from './identity.ts'
+import { asksForIntegrity, refuseCopy } from './integrity.ts'
 import { checkName } from './names.ts'
 import { checkZone } from './regions.ts'
 import type { RestoreSource } from './restore-source.ts'
@@ -72,6 +73,8 @@ export function parseVolume(
   if (snapshot && capacityGb < snapshot.capacityGb)
     throw tooSmall(capacityGb, `snapshot ${snapshot.id}`, snapshot.capacityGb)
   if (ofImage !== undefined && capacityGb < ofImage) throw tooSmall(capacityGb, `image ${image?.image.id}`, ofImage)
+  const userTags = parseUserTags(body.user_tags ?? [])
+  if (snapshot || image) refuseCopy(asksForIntegrity(userTags), 'user_tags', 'making them of a snapshot or an image')
   const named = body.encryption_key ? checkKeyCrn(body.encryption_key.crn) : null
   const performance = performanceOf(profile, { capacityGb, iops: body.iops, bandwidthMbps: body.bandwidth, isBoot })
   return {
@@ -80,7 +83,7 @@ export function parseVolume(
     profile: profile.name,
     capacityGb,
     ...performance,
-    userTags: parseUserTags(body.user_tags ?? []),
+    userTags,
     keyCrn: snapshot ? restoredKey(snapshot, named) : (named ?? keyOfImage(image)),
     allowedUse: isBoot || snapshot?.imageId ? parseAllowedUse(body.allowed_use) : refuseAllowedUse(body.allowed_use),
     source,

@@ -6,6 +6,7 @@ import { groupReference } from './groups.ts'
 import type { AttachmentView } from './instance.ts'
 import { attachmentHref, deviceOf, instanceReference } from './instance-reply.ts'
 import { imageReferenceOf } from './image-reply.ts'
+import { damagedHealth } from './integrity.ts'
 import { deletedReference, encryptionOf, snapshotReference, volumeHref } from './references.ts'
 import { zoneReference } from './regions.ts'
 import type { NamedImage } from './tables-images.ts'
@@ -77,7 +78,9 @@ export function volumeView(base: string, volume: Volume, around: Surroundings) {
  * use it, since a volume serves whole or not at all; the message says how far it is.
  */
 function healthOfVolume(volume: Volume, status: VolumeStatus, percent: number | null) {
-  if (status !== 'pending' || !volume.source) return { health_reasons: [], health_state: healthOf(status) }
+  const health = healthOf(status)
+  if (volume.damage && health === 'ok') return damagedHealth(volume.damage)
+  if (status !== 'pending' || !volume.source) return { health_reasons: [], health_state: health }
   const message = `the volume is being restored from its snapshot: ${percent ?? 0} percent are there`
   return { health_reasons: [{ code: 'initializing_from_snapshot', message }], health_state: 'degraded' as const }
 }

@@ -2,7 +2,7 @@
 
 import { assert } from '#base/assert.ts'
 import type { InstanceId, SnapshotId, VolumeId } from '#base/id.ts'
-import type { NewerKey, VolumeSpec } from '#disk/port.ts'
+import type { BadSectors, NewerKey, VolumeSpec } from '#disk/port.ts'
 import type { ServiceSubject } from '#iam/port.ts'
 import type { StatusReason, VolumeTruth } from './volume-state.ts'
 
@@ -49,6 +49,10 @@ export interface Volume extends VolumeTruth {
   readonly allowedUse: AllowedUse | null
   /** What it was or is being restored from, as that was called then. It may be another account's. */
   readonly source: SourceSnapshot | null
+  /** Whether its sectors say when they were changed. */
+  readonly isAuthenticated: boolean
+  /** What was found of it that is not what was written; null while nothing was. */
+  readonly damage: BadSectors | null
   readonly revision: number
   readonly createdAt: number
 }
@@ -77,5 +81,6 @@ export function volumeSpec(volume: Volume): VolumeSpec {
     ...(volume.newer && { newer: volume.newer }),
     iopsMax: volume.iops,
     bandwidthBytesPerSecondMax: volume.bandwidthMbps * bytesPerMegabit,
+    isAuthenticated: volume.isAuthenticated,
   }
 }

@@ -14,6 +14,7 @@ export interface Step {
   readonly to: number
   /** What became of the sectors that it touched; null for a hole. */
   readonly sectors: ReadonlyMap<number, Buffer | null>
+  readonly isFlush: boolean
 }
 
 export interface Story {
@@ -23,12 +24,12 @@ export interface Story {
 }
 
 /** `between` is called before each request. */
-export async function tell(
+export async function tell<Log extends { readonly length: number }>(
   chance: Chance,
   device: BlockDevice,
-  log: readonly Entry[],
+  log: Log,
   between: () => Promise<void> = async () => undefined,
-): Promise<Story> {
+): Promise<Omit<Story, 'log'> & { readonly log: Log }> {
   const { sizeBytes } = device
   const model = Buffer.alloc(sizeBytes)
   const steps: Step[] = []
@@ -59,7 +60,7 @@ export async function tell(
     } else if (kind !== 'flush') {
       for (let sector = first; sector < end; sector += 1) sectors.set(sector, Buffer.from(sectorOf(model, sector)))
     }
-    steps.push({ from, to: log.length, sectors })
+    steps.push({ from, to: log.length, sectors, isFlush: kind === 'flush' })
   }
   return { sizeBytes, log, steps }
 }
@@ -67,14 +68,17 @@ export async function tell(
 const sectorOf = (bytes: Buffer, sector: number): Buffer =>
   bytes.subarray(sector * sectorBytes, (sector + 1) * sectorBytes)
 
-/** What each sector may be after a cut: what it was at the last flush, and whatever was begun since. */
-function allowed({ sizeBytes, log, steps }: Story, at: number): (Buffer | null)[][] {
-  const flushed = lastFlush(log, at)
+/** What each sector may be after a cut: what the last flushed step made of it, and whatever was begun since. */
+export function allowed(
+  { sizeBytes, steps }: Omit<Story, 'log'>,
+  at: number,
+  isFlushed: (step: Step, index: number) => boolean,
+): (Buffer | null)[][] {
   const may: (Buffer | null)[][] = Array.from({ length: sizeBytes / sectorBytes }, () => [null])
-  for (const { from, to, sectors } of steps) {
-    if (from >= at) break
-    for (const [sector, bytes] of sectors) {
-      if (to <= flushed) may[sector] = [bytes]
+  for (const [index, step] of steps.entries()) {
+    if (step.from >= at) break
+    for (const [sector, bytes] of step.sectors) {
+      if (isFlushed(step, index)) may[sector] = [bytes]
       else may[sector]?.push(bytes)
     }
   }
@@ -83,7 +87,8 @@ function allowed({ sizeBytes, log, steps }: Story, at: number): (Buffer | null)[
 
 /** What was read after a cut. */
 export function judge(found: Buffer, story: Story, cut: Cut): void {
-  for (const [sector, may] of allowed(story, cut.at).entries()) {
+  const flushed = lastFlush(story.log, cut.at)
+  for (const [sector, may] of allowed(story, cut.at, ({ to }) => to <= flushed).entries()) {
     const is = sectorOf(found, sector)
     const states = may.map((bytes) => bytes ?? Buffer.alloc(sectorBytes))
     if (states.some((bytes) => is.equals(bytes))) continue

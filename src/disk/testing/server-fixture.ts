@@ -9,6 +9,7 @@ import { systemClock } from '#base/clock.ts'
 import { systemRandom } from '#base/random.ts'
 import { makeLog } from '#base/log.ts'
 import { makeFakeKms } from './fake-kms.ts'
+import { memoryBook } from './memory-book.ts'
 import { startDiskPool } from '../pool.ts'
 import type { DiskPool } from '../pool.ts'
 import type { Connection, VolumeSpec } from '../port.ts'
@@ -16,6 +17,7 @@ import type { Connection, VolumeSpec } from '../port.ts'
 export const MiB = 1024 * 1024
 export const accessSecret = randomBytes(32)
 export const kms = makeFakeKms()
+export const book = memoryBook()
 export let folder: string
 export let pool: DiskPool
 let restarted = Promise.withResolvers<void>()
@@ -32,6 +34,7 @@ export async function startPool(processCount: number): Promise<void> {
     clock: systemClock,
     random: systemRandom,
     kms,
+    book,
     onRestart: () => restarted.resolve(),
   })
 }
@@ -58,12 +61,12 @@ export function nextRestart(): Promise<void> {
 let count = 0
 
 /** A volume with an image and one attachment of the same name. */
-export async function makeVolume(capacityBytes = 8 * MiB): Promise<VolumeSpec> {
+export async function makeVolume(capacityBytes = 8 * MiB, isAuthenticated = false): Promise<VolumeSpec> {
   const volumeId = `r006-${(count += 1)}`
   const volumeCrn = `crn:v1:bluemix:public:is:us-south:a/${'b'.repeat(32)}::volume:${volumeId}`
   const as = { kind: 'service', serviceName: 'server-protect', accountId: 'b'.repeat(32) } as const
   const wrappedDataKey = kms.wrapNewKey(volumeCrn)
-  const volume = { volumeId, volumeCrn, capacityBytes, keyCrn: 'crn:root-key', wrappedDataKey, as }
+  const volume = { volumeId, volumeCrn, capacityBytes, keyCrn: 'crn:root-key', wrappedDataKey, as, isAuthenticated }
   await pool.port.createVolume(volume)
   await pool.port.addExport({ attachmentId: volumeId, volume })
   return volume

@@ -78,6 +78,16 @@ export interface VpcTables {
     /** Counts what the user changed of name, tags and allowed use; the ETag. */
     revision: number
     created_at: number
+    /** 1 where its sectors have tags; docs/decisions/0020-sector-integrity.md. */
+    authenticated: number
+    /** JSON: what was found of it that is not what was written; null while nothing was. */
+    damage: string | null
+  }
+  /** The newest root of each volume whose sectors have tags. */
+  vpc_volume_root: {
+    volume_id: VolumeId
+    generation: number
+    mac: Uint8Array
   }
   vpc_instance: {
     id: InstanceId
