@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatCrn } from '#base/crn.ts'
+import { volumeRequestMsMax } from '#base/limits.ts'
 import { post } from './testing/snapshots.ts'
 import { accountA } from './testing/fakes.ts'
 import { struckEverywhere } from './testing/struck.ts'
@@ -131,3 +132,26 @@ test('a rotation that is followed late does not bring the older data key back', 
   const row = await volumeRow(world)
   assert.deepEqual(world.disk.images.get(id)?.wrappedDataKey, row.wrapped_data_key)
 })
+
+for (const isUndone of [false, true]) {
+  const when = isUndone ? 'and undone' : 'but not undone'
+  test(`a key that comes after its request was given up, ${when}, leaves the volume as it was`, async () => {
+    await using world = await makeWorld()
+    const id = await volumeOf(world)
+    const { createDataKey } = world.kms.port
+    const reconcile = async () => await world.vpc.consumers.find(({ name }) => name === 'vpc.reencryptions')?.reconcile()
+    world.parts.kms.createDataKey = async (...given) => {
+      world.advance(volumeRequestMsMax + 1)
+      await reconcile()
+      if (isUndone) await reconcile()
+      return await createDataKey(...given)
+    }
+    assert.equal((await reencrypt(world, id, otherKey)).status, 409)
+    world.parts.kms.createDataKey = createDataKey
+    await world.settle()
+    const row = await volumeRow(world)
+    assert.deepEqual([row.newer_key_crn, row.newer_wrapped_data_key], [null, null])
+    assert.deepEqual([...world.kms.pairs], [`${row.crn} ${keyOfA}`])
+    assert.equal((await reencrypt(world, id, otherKey)).status, 202, 'it can be done, again')
+  })
+}

@@ -22,14 +22,16 @@ import {
   limitReencryption,
   moveReencryption,
   readReencryption,
+  reencryptionOf,
   removeReencryption,
 } from './tables-reencryptions.ts'
 import { locateVolume, readVolume } from './tables-volumes.ts'
 import type { UpdateVolume } from './tables-volumes.ts'
+import { readVolumeForWork } from './tables-work.ts'
 import { targetOf } from './targets.ts'
 import { blockStorageOf, bytesPerGb } from './volume.ts'
 import type { Volume } from './volume.ts'
-import { checkKeyCrn, KeyRefused, requestVolumeKey, sizeOf } from './volume-key.ts'
+import { checkKeyCrn, KeyRefused, requestVolumeKey, returnVolumeKey, sizeOf } from './volume-key.ts'
 import { keyReason, mayInStatus, statusOf } from './volume-state.ts'
 import { notFound } from './volumes.ts'
 
@@ -126,19 +128,34 @@ export function makeReencryptions(parts: VpcParts) {
   async function keep(context: Context, grant: UpdateVolume, one: Reencryption, key: WrappedDataKey): Promise<void> {
     const { accountId, volumeId, volumeCrn, olderKeyCrn } = one
     const initiatorId = context.caller.iamId
-    const isKept = await database.transaction(async (tx) => {
+    const outcome = await database.transaction(async (tx) => {
+      // What took too long has been given up, and another request may be in its place.
+      const now = await reencryptionOf(tx, volumeId)
+      if (now?.phase !== 'requested' || now.createdAt !== one.createdAt) return 'late'
       if (await keepNewerKey(tx, grant, key)) {
         const facts = { accountId, initiatorId, volumeCrn, olderKeyCrn, keyCrn: key.keyCrn }
         await outbox.append(tx, { type: 'vpc.volume.reencryption-started', ...facts })
-        return true
+        return 'kept'
       }
-      if (!(await moveReencryption(tx, volumeId, 'requested', { phase: 'abandoned' }))) return false
+      await moveReencryption(tx, volumeId, 'requested', { phase: 'abandoned' })
       const reason = 'the volume is not available any more'
       const facts = { accountId, initiatorId, volumeCrn, keyCrn: key.keyCrn, reason }
       await outbox.append(tx, { type: 'vpc.volume.reencryption-refused', ...facts })
-      return false
+      return 'given up'
     })
-    if (!isKept) throw new Fault('conflict', `volume ${volumeId} is not available any more`, unavailable)
+    if (outcome === 'kept') return
+    if (outcome === 'late') await returnLateKey(one, key)
+    throw new Fault('conflict', `volume ${volumeId} is not available any more`, unavailable)
+  }
+
+  /** Whoever undid the request may have done so before there was a registration. */
+  async function returnLateKey({ volumeId, volumeCrn, accountId }: Reencryption, { keyCrn }: WrappedDataKey) {
+    const [volume, other] = await Promise.all([
+      readVolumeForWork(database.reads, volumeId),
+      reencryptionOf(database.reads, volumeId),
+    ])
+    const inUse = [volume?.keyCrn, volume?.newer?.keyCrn, ...(other?.phase === 'abandoned' ? [] : keysOf(other))]
+    if (!inUse.includes(keyCrn)) await returnVolumeKey(kms, { accountId, crn: volumeCrn, keyCrn })
   }
 
   async function answer(grant: Parameters<typeof readReencryption>[1], id: string) {
@@ -181,6 +198,8 @@ export function makeReencryptions(parts: VpcParts) {
     },
   }
 }
+
+const keysOf = (one: Reencryption | null) => (one ? [one.olderKeyCrn, one.newerKeyCrn] : [])
 
 /** The provider's keys are nobody's to see. */
 const isOfProvider = (keyCrn: string): boolean => parseCrn(keyCrn)?.accountId === providerAccountId
