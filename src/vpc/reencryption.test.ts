@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatCrn } from '#base/crn.ts'
 import { volumeRequestMsMax } from '#base/limits.ts'
+import { provableResources } from './tables-ledger.ts'
 import { post } from './testing/snapshots.ts'
 import { accountA } from './testing/fakes.ts'
 import { struckEverywhere } from './testing/struck.ts'
@@ -112,6 +113,26 @@ test('nothing else is made of a volume between two keys, and a deletion takes bo
   assert.deepEqual(await world.database.reads.selectFrom('vpc_reencryption').selectAll().execute(), [])
 })
 
+test('pages of what is proved are whole, with a volume between two keys at the end of one', async () => {
+  await using world = await makeWorld()
+  const { finish, pass } = await betweenKeys(world)
+  for (let i = 0; i < 4; i++) await post(world, '/v1/volumes', volumeBody())
+  await pass()
+  const { reads } = world.database
+  for (const limit of [1, 2, 3, 4]) {
+    const seen: string[] = []
+    for (let afterId = ''; ; ) {
+      const page = await provableResources(reads, { region: 'us-south', afterId, limit })
+      seen.push(...page.map(({ resourceCrn, keyCrn }) => `${resourceCrn} ${keyCrn}`))
+      afterId = page.at(-1)?.volumeId ?? ''
+      if (page.length < limit) break
+    }
+    assert.deepEqual(seen.toSorted(), [...world.kms.pairs].toSorted(), `in pages of ${limit}`)
+  }
+  finish()
+  await world.settle()
+})
+
 test('a rotation that is followed late does not bring the older data key back', async () => {
   await using world = await makeWorld()
   const id = await volumeOf(world)
@@ -139,7 +160,8 @@ for (const isUndone of [false, true]) {
     await using world = await makeWorld()
     const id = await volumeOf(world)
     const { createDataKey } = world.kms.port
-    const reconcile = async () => await world.vpc.consumers.find(({ name }) => name === 'vpc.reencryptions')?.reconcile()
+    const reconcile = async () =>
+      await world.vpc.consumers.find(({ name }) => name === 'vpc.reencryptions')?.reconcile()
     world.parts.kms.createDataKey = async (...given) => {
       world.advance(volumeRequestMsMax + 1)
       await reconcile()

@@ -171,10 +171,9 @@ export async function provableResources(reads: Reads, wanted: PageOfResources): 
     ...(await provableSeconds(reads, wanted)),
   ]
   const sorted = rows.toSorted((a, b) => (a.volumeId < b.volumeId ? -1 : 1))
-  const page = sorted.slice(0, wanted.limit)
-  // What a volume has is on one page: the next one begins after its id.
-  const next = sorted[page.length]?.volumeId
-  return page.filter(({ volumeId }) => volumeId !== next)
+  // What a volume has is on one page, since the next one begins after its id; a shorter page would be taken for the last.
+  const last = sorted[wanted.limit - 1]?.volumeId
+  return sorted.filter(({ volumeId }, at) => at < wanted.limit || volumeId === last)
 }
 
 const provableSeconds = async (reads: Reads, { region, afterId }: PageOfResources) =>
