@@ -48,7 +48,8 @@ test('parseConfig() takes the password of a database from the environment alone,
   const config = parse([], { KEYWARD_DATABASE: url })
   assert.ok(config !== 'help')
   assert.equal(config.databaseUrl, url)
-  for (const wrong of [url, 'mysql://db/keyward', 'postgres://db', 'postgres://db/', 'db', 'hidden']) {
+  const inQuery = 'postgres://db.example/keyward?password=hidden'
+  for (const wrong of [url, inQuery, 'mysql://db/keyward', 'postgres://db', 'postgres://db/', 'db', 'hidden']) {
     assert.throws(
       () => parse(['--database', wrong]),
       (error: Error) => error.message.startsWith('--database must') && !error.message.includes('hidden'),

@@ -330,7 +330,7 @@ function databaseUrl(text: string | null, isArgument: boolean): string | null {
   if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.pathname.length < 2) {
     throw refusal('--database must look like postgres://user@host:5432/database')
   }
-  if (isArgument && url.password) {
+  if (isArgument && (url.password || url.searchParams.has('password'))) {
     throw refusal('--database must not hold the password: say it in KEYWARD_DATABASE, PGPASSWORD or a file PGPASSFILE')
   }
   return text

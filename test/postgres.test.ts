@@ -267,6 +267,16 @@ test('what does not belong together, or would lose what it acknowledges, is refu
   assert.match((await run(tempFolder(t), url)).stderr, /loses acknowledged writes: synchronous_commit is off/)
 })
 
+test('a name that no index of PostgreSQL can hold is refused, and is not an error of ours', async (t) => {
+  const { a } = await start(t, await postgres.createDatabase())
+  // Of letters that do not repeat: what is compressed fits.
+  const name = String.fromCodePoint(...Array.from({ length: 1000 }, (_, i) => 0x4e00 + ((i * 7919) % 20_000)))
+  const groups = `/v2/groups?account_id=${a.account.id}`
+  const refused = await a.expect(400, 'POST', groups, { body: { name } })
+  assert.match(refused.errors[0].message, /longer than the database can look up/)
+  await a.expect(201, 'POST', groups, { body: { name: name.slice(0, 500) } })
+})
+
 test('the suites of the tables pass on it as they do on the embedded database', (t) => {
   const suites = [
     'src/kms/keys.test.ts',

@@ -2,10 +2,16 @@
 
 import { Fault } from '#base/fault.ts'
 
-/** A server that is away, full or failing is the operator's matter and a fault; everything else goes on as it is. */
+/**
+ * A server that is away, full or failing is the operator's matter and a fault; a text that fits no index of its, which those of
+ * the embedded engine have no bound for, is the client's; everything else goes on as it is.
+ */
 export function storageFault(error: unknown): never {
   if (!(error instanceof Error)) throw error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (code === '54000' && error.message.startsWith('index row size')) {
+    throw new Fault('invalid', 'a name or value is longer than the database can look up', { cause: error })
+  }
   const sentence = sentences.get(code) ?? sentences.get(code.slice(0, 2)) ?? (isLostConnection(error) ? away : null)
   if (sentence === null) throw error
   throw new Fault('unavailable', sentence, { cause: error })
