@@ -1,6 +1,10 @@
-// What the console shows of ends: how long it took until a key that was taken away opened nothing any more.
+// What the console shows of ends: how long it took until a key that was taken away opened nothing any more, and the
+// certificate of one that was purged.
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { ensureConsole } from '../scripts/console.ts'
 import { until } from './harness/api.ts'
@@ -8,8 +12,8 @@ import { browse } from './harness/browser.ts'
 import { startNbdsh, tlsUri } from './harness/nbd.ts'
 import { diskProcesses } from './harness/processes.ts'
 import { assertReadable } from './harness/readable.ts'
-import { afterwards, startServer, tempFolder } from './harness/server.ts'
-import { attach, authorization, makeRootKey, makeVolume } from './harness/story.ts'
+import { afterwards, projectFolder, startServer, tempFolder } from './harness/server.ts'
+import { attach, authorization, makeRootKey, makeVolume, permitPurge, purgeWaitSeconds } from './harness/story.ts'
 
 const writeOn = 'h.pwrite(b"x" * 4096, 0)\nprint("on", flush=True)\nwhile True: h.pwrite(b"x" * 4096, 0); h.flush()'
 
@@ -74,6 +78,44 @@ test('A reads on the overview how long revocations took, and which holder did no
     .or(page.getByRole('list', { name: 'Needs attention' }))
     .waitFor()
   assert.equal(await last.count(), 0, 'what ended is the owner’s to read')
+  assert.deepEqual(complaints, [])
+})
+
+test('A purges a key, downloads the certificate and checks it with the command that is shown', async (t) => {
+  await ensureConsole()
+  const server = await startServer(t, tempFolder(t))
+  const { a } = server
+  await permitPurge(a)
+  const { id } = await makeRootKey(a, 'payroll')
+  await a.kms(204, 'DELETE', `/keys/${id}`)
+  await server.advance(purgeWaitSeconds)
+  const { page, complaints, go, as } = await browse(t, server)
+  const path = `/keys/${a.account.kmsInstanceId}/${id}`
+  await as('A')
+  await go(path, 'payroll')
+  assert.equal(await page.getByRole('region', { name: 'Destroy certificate' }).count(), 0, 'it is not purged yet')
+  await page.getByRole('button', { name: 'Purge' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Type payroll to go on').fill('payroll')
+  await dialog.getByRole('button', { name: 'Purge' }).click()
+
+  const certificate = page.getByRole('region', { name: 'Destroy certificate' })
+  const downloading = page.waitForEvent('download')
+  await certificate.getByRole('button', { name: 'Download certificate' }).click()
+  const file = await downloading
+  const folder = tempFolder(t)
+  await file.saveAs(join(folder, file.suggestedFilename()))
+  const verify = await certificate.locator('code').innerText()
+  const program = join(folder, 'keyward')
+  writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${join(projectFolder, 'bin/keyward.mjs')} "$@"\n`)
+  chmodSync(program, 0o755)
+  const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` }
+  const done = spawnSync('sh', ['-ec', verify], { cwd: folder, encoding: 'utf8', env })
+  assert.equal(done.status, 0, done.stderr)
+  assert.match(done.stdout, new RegExp(`^proved: the key crn:\\S+${id}\n`))
+  await go(path, 'Key')
+  await certificate.getByRole('button', { name: 'Download certificate' }).waitFor()
+  await assertReadable(page, 'a purged key')
   assert.deepEqual(complaints, [])
 })
 

@@ -14,30 +14,15 @@ import { until } from './harness/api.ts'
 import type { Api, Json } from './harness/api.ts'
 import { startServer, tempFolder } from './harness/server.ts'
 import type { Server } from './harness/server.ts'
-import { authorization, keyPath, makeAccount, makeRootKey, makeVolume } from './harness/story.ts'
-
-const purgeWaitSeconds = 4 * 3600
-
-/** A Manager is not enough: Key Protect, "Purging keys". */
-const mayPurge = ({ account }: Api, iamId: string) => ({
-  type: 'access',
-  subjects: [{ attributes: [{ name: 'iam_id', value: iamId }] }],
-  roles: [{ role_id: 'crn:v1:bluemix:public:kms::::serviceRole:KeyPurge' }],
-  resources: [
-    {
-      attributes: [
-        { name: 'accountId', value: account.id },
-        { name: 'serviceName', value: 'kms' },
-      ],
-    },
-  ],
-})
-
-async function permitPurge(owner: Api): Promise<string> {
-  const claims = JSON.parse(Buffer.from((await owner.token()).split('.')[1] ?? '', 'base64url').toString())
-  await owner.expect(201, 'POST', '/v1/policies', { body: mayPurge(owner, claims.iam_id) })
-  return claims.iam_id
-}
+import {
+  authorization,
+  keyPath,
+  makeAccount,
+  makeRootKey,
+  makeVolume,
+  permitPurge,
+  purgeWaitSeconds,
+} from './harness/story.ts'
 
 const partPath = (volume: Json, key?: Json): string =>
   `/keyward/v1/destroyed_data_keys?resource_crn=${encodeURIComponent(volume.crn)}${key ? `&key_crn=${encodeURIComponent(key.crn)}` : ''}`

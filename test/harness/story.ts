@@ -128,3 +128,28 @@ export const restoreBody = (source: Json, more: Record<string, unknown> = {}) =>
 /** A key by its CRN in a path of Keyward's own. */
 export const keyPath = (key: { readonly crn: string }, rest: string): string =>
   `/keyward/v1/keys/${encodeURIComponent(key.crn)}/${rest}`
+
+/** Key Protect, "Purging keys". */
+export const purgeWaitSeconds = 4 * 3600
+
+/** A Manager is not enough: Key Protect, "Purging keys". */
+const mayPurge = ({ account }: Api, iamId: string) => ({
+  type: 'access',
+  subjects: [{ attributes: [{ name: 'iam_id', value: iamId }] }],
+  roles: [{ role_id: 'crn:v1:bluemix:public:kms::::serviceRole:KeyPurge' }],
+  resources: [
+    {
+      attributes: [
+        { name: 'accountId', value: account.id },
+        { name: 'serviceName', value: 'kms' },
+      ],
+    },
+  ],
+})
+
+/** Gives whoever signs in as the owner the role, and tells who that is. */
+export async function permitPurge(owner: Api): Promise<string> {
+  const claims = JSON.parse(Buffer.from((await owner.token()).split('.')[1] ?? '', 'base64url').toString())
+  await owner.expect(201, 'POST', '/v1/policies', { body: mayPurge(owner, claims.iam_id) })
+  return claims.iam_id
+}

@@ -15,6 +15,18 @@ export async function call<S extends Service, N extends Name<S>>(
   name: N,
   given: Given<S, N>,
 ): Promise<Answer<S, N>> {
+  const text = await callForText(session, service, name, given)
+  // The server checks its answers against the same contract in every test.
+  return (text === '' ? undefined : jsonOf(text)) as Answer<S, N>
+}
+
+/** The answer as it came, where each byte of it counts. */
+export async function callForText<S extends Service, N extends Name<S>>(
+  session: Session,
+  service: S,
+  name: N,
+  given: Given<S, N>,
+): Promise<string> {
   const request: Request = given
   const [method = 'GET', template = ''] = operations[service]?.[name] ?? []
   const response = await send(placeOf(service, template, request), {
@@ -29,11 +41,9 @@ export async function call<S extends Service, N extends Name<S>>(
     cache: 'no-store',
   })
   const text = await response.text()
-  const body = text === '' ? undefined : jsonOf(text)
+  if (response.ok) return text
   const requestId = response.headers.get('x-correlation-id') ?? response.headers.get('transaction-id')
-  if (!response.ok) throw refusalOf(response.status, body, requestId)
-  // The server checks its answers against the same contract in every test.
-  return body as Answer<S, N>
+  throw refusalOf(response.status, text === '' ? undefined : jsonOf(text), requestId)
 }
 
 async function send(url: string, request: RequestInit): Promise<Response> {

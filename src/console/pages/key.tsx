@@ -12,6 +12,7 @@ import { Facts, Page } from '../parts/page.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Status } from '../parts/status.tsx'
 import { keyStateNames, keyStateOf, keyTones, timeText } from '#client/words.ts'
+import { DestroyCertificate } from './destroy-certificate.tsx'
 import { KeyActions } from './key-actions.tsx'
 import { Aliases } from './key-aliases.tsx'
 import { KeyPolicies } from './key-policies.tsx'
@@ -24,7 +25,14 @@ export function KeyPage() {
   const headers = inInstance(instanceId)
   const { data, error } = useApi('kms', 'getKeyMetadata', { headers, path: { id } })
   const key = data?.resources[0]
-  if (!key) return <Page title="Key">{error && <Problem refusal={error} title="The key cannot be shown" />}</Page>
+  if (!key) {
+    return (
+      <Page title="Key">
+        {error && <Problem refusal={error} title="The key cannot be shown" />}
+        {error && <DestroyCertificate id={id} />}
+      </Page>
+    )
+  }
   const state = keyStateOf(key.state)
   return (
     <Page
@@ -57,6 +65,7 @@ export function KeyPage() {
           ['CRN, for other accounts', <CopyText key="crn" text={key.crn ?? ''} label="CRN" />],
         ]}
       />
+      {state === 'destroyed' && <DestroyCertificate id={id} />}
       <DualAuthorization instanceId={instanceId} listed={key} />
       <div className="k-section">
         <Tabs>
