@@ -92,7 +92,9 @@ test('A purges a key, downloads the certificate and checks it with the command t
   const { page, complaints, go, as } = await browse(t, server)
   const path = `/keys/${a.account.kmsInstanceId}/${id}`
   await as('A')
+  const asked = page.waitForResponse((response) => response.url().endsWith('/destroy_certificate'))
   await go(path, 'payroll')
+  assert.equal((await asked).status(), 404)
   assert.equal(await page.getByRole('region', { name: 'Destroy certificate' }).count(), 0, 'it is not purged yet')
   await page.getByRole('button', { name: 'Purge' }).click()
   const dialog = page.getByRole('dialog')

@@ -1,6 +1,6 @@
 // What is left of a key that was purged: the certificate of its end, as a file that proves itself without this server.
 
-import { Button, InlineLoading } from '@carbon/react'
+import { Button } from '@carbon/react'
 import { Download } from '@carbon/icons-react'
 import { callForText } from '../api/call.ts'
 import { useAct, useApi } from '../api/use-api.ts'
@@ -18,7 +18,8 @@ export function DestroyCertificate({ id }: { readonly id: string }) {
     (session) => callForText(session, 'transparency', 'getDestroyCertificate', { path: { id } }),
     (text) => save(fileName, text),
   )
-  if (error?.status === 404) return null
+  // Most deleted keys are not purged yet: nothing is shown of a certificate before it is known to be there.
+  if (!data && (!error || error.status === 404)) return null
   return (
     <Section
       title="Destroy certificate"
@@ -39,7 +40,6 @@ export function DestroyCertificate({ id }: { readonly id: string }) {
     >
       {error && <Problem refusal={error} title="The certificate cannot be read" />}
       {download.error && <Problem refusal={download.error} title="The certificate was not downloaded" />}
-      {!data && !error && <InlineLoading description="Reading the certificate" />}
       {data && (
         <div className="k-box">
           <p>
