@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { hashLeaf, verifyConsistency } from '#crypto/merkle-tree.ts'
 import { parseVerifier, verifyProof } from '#crypto/signed-note.ts'
 import { entriesOf, logOf, opened, placeOf, rootOf } from './harness/audit-log.ts'
+import { embeddedOnly } from '../src/store/testing/open.ts'
 import { startServer, tempFolder } from './harness/server.ts'
 import { makeRootKey } from './harness/story.ts'
 
@@ -74,7 +75,7 @@ test('the log of an account is read by whoever its policies let, and its records
     await a.expect(400, 'GET', `${placeOf(a)}${wrong}`)
 })
 
-test('whoever changes a record in the database is seen', async (t) => {
+test('whoever changes a record in the database is seen', embeddedOnly, async (t) => {
   const folder = tempFolder(t)
   const first = await startServer(t, folder)
   await makeRootKey(first.a)
