@@ -23,10 +23,13 @@ import { makeProofs } from '#audit/proofs.ts'
 import { auditLogRoutes, auditRoutes } from '#audit/routes.ts'
 import { makePruning } from '#audit/pruning.ts'
 import { makeTrail } from '#audit/trail.ts'
+import { cosAuditEvents } from '#cos/audit-events.ts'
+import { auditedPort } from '#cos/audited-port.ts'
 import { cosContract } from '#cos/contract.ts'
 import { makeCos } from '#cos/cos.ts'
 import { refuseNotYet } from '#cos/not-yet.ts'
 import { cosRoutes } from '#cos/routes.ts'
+import { makeWatch } from '#cos/watch.ts'
 import { describers, makeAudit } from '#events/audit.ts'
 import { startDispatcher } from '#events/dispatcher.ts'
 import type { Dispatcher } from '#events/dispatcher.ts'
@@ -117,7 +120,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     clock: keyClock,
     random,
     log,
-    events: describers([kmsAuditEvents, ledgerAuditEvents, vpcAuditEvents]),
+    events: describers([kmsAuditEvents, ledgerAuditEvents, vpcAuditEvents, cosAuditEvents]),
   })
   parts.defer(() => audit.close())
   const outbox = makeOutbox(clock, random, audit.onEvent)
@@ -220,7 +223,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
     compute,
     revocation: config.revocation,
     quotas: config.quotas,
-    cos: cos.port,
+    cos: auditedPort(cos.port, { audit, database, random }),
     resources: resources.port,
   })
 
@@ -328,6 +331,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
       routes: cosRoutes(cos),
       identify: cos.identify,
       refuse: refuseNotYet,
+      watch: makeWatch({ audit, database, instance: resources.port.storageInstance }),
     }),
     iam: iam.port,
     publicUrl: config.cosPublicUrl,

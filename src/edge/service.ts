@@ -20,7 +20,8 @@ export interface Call {
   /** Path and query, as the client sent them. */
   readonly url: string
   readonly path: Readonly<Record<string, string>>
-  readonly headers: Readonly<Record<string, string | undefined>>
+  /** Once it is known who asks, perhaps with what follows from the credential. */
+  headers: Readonly<Record<string, string | undefined>>
   /** Null until the bearer is known, and for good where it is not. */
   caller: Caller | null
   /** The status that a failure will be answered with. */

@@ -11,13 +11,13 @@ import { objectIdleMs, objectPathLengthMax, xmlBodyBytesMax } from '#base/limits
 import { parseXml, printXml } from '#base/xml.ts'
 import type { Context, IamPort } from '#iam/port.ts'
 import { authenticate } from './authenticate.ts'
-import { sendError } from './failures.ts'
+import { sendError, statusOf } from './failures.ts'
 import { requestIdHeaders } from './request-id.ts'
 import { anyoneOf, flat, makeHttp } from './server.ts'
 import type { HttpParts } from './server.ts'
-import type { Mounted } from './service.ts'
+import type { Call, Mounted } from './service.ts'
 import { operationFor } from './stream-service.ts'
-import type { Arrived, StreamService } from './stream-service.ts'
+import type { Arrived, Asked, StreamService } from './stream-service.ts'
 import { makeValidator } from './validate.ts'
 
 export function makeStreamServer(
@@ -54,18 +54,37 @@ export function makeStreamServer(
       response.headers(requestIdHeaders(dialect, anyone.requestId))
       const arrived = arrivedOf(request)
       const path = segmentsOf(arrived.path)
+      const callOf = ({ name, operation }: Mounted, path: Call['path']): Call => ({
+        name,
+        operation,
+        anyone,
+        url: request.raw.url ?? '',
+        path,
+        headers: arrived.headers,
+        caller: null,
+        statusOf: (error) => statusOf(dialect, error),
+      })
       const bearer = () => authenticate(parts.iam, arrived.headers['authorization'], arrived.remoteAddress)
       const query: Readonly<Record<string, string>> = Object.fromEntries(new URLSearchParams(arrived.search))
-      const { caller, headers, body } = await service.identify(arrived, bearer)
-      service.refuse({ path, query, headers })
-      const mounted = operationFor(service.operations, arrived.method, { path, query, headers })
-      if (!mounted) throw noSuchOperation(arrived)
+      const asked: Asked = { path, query, headers: arrived.headers }
+      const mounted = builtOperation(service, arrived.method, asked)
+      if (!mounted) {
+        await service.identify(arrived, bearer)
+        service.refuse(asked)
+        throw noSuchOperation(arrived)
+      }
       const [bucket = '', key = ''] = path
-      const context: Context = { ...anyone, caller }
-      const input = { path: { bucket, key }, query, headers, body: await readers.get(mounted)?.(query, body) }
-      const result = await mounted.handle(context, input)
-      const answer = result instanceof Reply ? result : new Reply(result, {})
-      if (answer.body !== undefined) checkers.get(mounted)?.(answer.body)
+      const call = callOf(mounted, { bucket, key })
+      const answer = await service.watch(call, async () => {
+        const { caller, headers, body } = await service.identify(arrived, bearer)
+        Object.assign(call, { caller, headers })
+        const context: Context = { ...anyone, caller }
+        const input = { path: call.path, query, headers, body: await readers.get(mounted)?.(query, body) }
+        const result = await mounted.handle(context, input)
+        const answered = result instanceof Reply ? result : new Reply(result, {})
+        if (answered.body !== undefined) checkers.get(mounted)?.(answered.body)
+        return answered
+      })
       parts.log.debug({ operation: mounted.name, requestId: anyone.requestId }, 'a request was answered')
       request.raw.resume()
       return send(response, answer, mounted)
@@ -79,6 +98,17 @@ const badTarget = (): Fault => new Fault('invalid', 'the request target is malfo
 
 const noSuchOperation = ({ method }: Pick<Arrived, 'method'>): Fault =>
   new Fault('not_implemented', `${method} is not an operation on this resource`, { reason: 'MethodNotAllowed' })
+
+/** Null for what is no operation, and for what would be one if what is asked for were built. */
+function builtOperation(service: StreamService, method: string, asked: Asked): Mounted | null {
+  try {
+    service.refuse(asked)
+  } catch (error) {
+    if (error instanceof Fault) return null
+    throw error
+  }
+  return operationFor(service.operations, method, asked)
+}
 
 function arrivedOf(request: FastifyRequest): Arrived {
   const target = request.raw.url ?? ''

@@ -4,7 +4,7 @@
 import type { Contract, Routes, StreamBody } from '#base/contract.ts'
 import type { Anyone, Caller, Context } from '#iam/port.ts'
 import type { Dialect } from './error-bodies.ts'
-import type { Mounted, RawInput } from './service.ts'
+import type { Mounted, RawInput, Watch } from './service.ts'
 
 /** A request as it arrived: nothing decoded, nothing believed. */
 export interface Arrived {
@@ -33,8 +33,12 @@ export interface StreamService {
   /** `bearer` knows the caller by the Authorization header, where the service finds nothing of its own there. */
   identify(arrived: Arrived, bearer: () => Promise<Caller>): Promise<Identified>
   /** Refuses what is not built, by name; after it is known who asks. */
-  refuse(request: Pick<RawInput, 'query' | 'headers'> & { readonly path: readonly string[] }): void
+  refuse(request: Asked): void
+  /** Of what is built; the rest is no operation. */
+  readonly watch: Watch
 }
+
+export type Asked = Pick<RawInput, 'query' | 'headers'> & { readonly path: readonly string[] }
 
 export const makeStreamService = <C extends Contract>(parts: {
   readonly dialect: Dialect
@@ -42,6 +46,7 @@ export const makeStreamService = <C extends Contract>(parts: {
   readonly routes: Routes<C, Context, Anyone>
   readonly identify: StreamService['identify']
   readonly refuse: StreamService['refuse']
+  readonly watch: Watch
 }): StreamService => ({
   ...parts,
   operations: Object.entries(parts.contract).map(([name, operation]): Mounted => {
@@ -55,7 +60,7 @@ export const makeStreamService = <C extends Contract>(parts: {
 export function operationFor(
   operations: readonly Mounted[],
   method: string,
-  { path, query, headers }: Pick<RawInput, 'query' | 'headers'> & { readonly path: readonly string[] },
+  { path, query, headers }: Asked,
 ): Mounted | null {
   const fits = ({ operation }: Mounted): boolean =>
     operation.method === method &&

@@ -34,8 +34,8 @@ const draft = (change: Partial<Draft> = {}): Draft => ({
 const events: EventDescriber = {
   endOf: (event, { target }) =>
     event.type === 'kms.key.rotated' ? { target, ending: { status: 204, responseData: { in: 'transaction' } } } : null,
-  alone: (event, isWithinCall) =>
-    event.type === 'kms.key.expired' && !isWithinCall
+  alone: (event, call) =>
+    event.type === 'kms.key.expired' && !call
       ? { draft: draft({ action: 'kms.secrets.expire' }), ending: { status: 200, responseData: {} } }
       : null,
 }

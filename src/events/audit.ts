@@ -57,9 +57,9 @@ export interface EventDescriber {
   } | null
   /**
    * A record of its own: of what the product did itself, and of what a call brings about beside what it is for; null
-   * where there is none.
+   * where there is none. `call` is the draft of the call that it happened in, if it was one.
    */
-  alone(event: Event, isWithinCall: boolean): { readonly draft: Draft; readonly ending: Ending } | null
+  alone(event: Event, call: Draft | null): { readonly draft: Draft; readonly ending: Ending } | null
 }
 
 /** Several as one: the first that has something to say. */
@@ -71,9 +71,9 @@ export const describers = (all: readonly EventDescriber[]): EventDescriber => ({
     }
     return null
   },
-  alone(event, isWithinCall) {
+  alone(event, call) {
     for (const one of all) {
-      const alone = one.alone(event, isWithinCall)
+      const alone = one.alone(event, call)
       if (alone) return alone
     }
     return null
@@ -112,6 +112,9 @@ interface Place {
   readonly counterpartId?: string
 }
 
+/** Failures that speak of the thing itself, and so to those alone who may know of it. */
+const toldWhoMay: ReadonlySet<number> = new Set([409, 410, 424])
+
 /** A draft may find out late who asks: its getters stay. */
 const withRequestData = (draft: Draft, requestData: AuditData): Draft =>
   Object.create(draft, { requestData: { value: requestData, enumerable: true } }) as Draft
@@ -133,7 +136,8 @@ export function makeAudit(parts: {
     const { ownerAccountId, initiator } = draft
     const ids = [...new Set([ownerAccountId, initiator.accountId])].filter((id) => id !== null)
     const places = ids.map((accountId) => ({ accountId, id: makeUuid(random) }))
-    const isRefused = ending.status === 401 || ending.status === 403 || ending.status === 404
+    // Also what was malformed: that may be found before it is known whether somebody may.
+    const isRefused = ending.status >= 400 && !toldWhoMay.has(ending.status)
     return places.map((place) => {
       const other = places.find(({ id }) => id !== place.id)
       // A stranger does not even learn that there was somebody to tell.
@@ -217,7 +221,7 @@ export function makeAudit(parts: {
         scope.isWritten = true
         return
       }
-      const alone = events.alone(event, Boolean(scope))
+      const alone = events.alone(event, scope?.draft ?? null)
       if (alone) await insertAudit(tx, rowsOf(alone.draft, alone.ending))
     },
     outside: (work) => scopes.run(null, work),

@@ -4,9 +4,10 @@
 import { rfc3339Seconds } from '#base/clock.ts'
 import { parseCrn } from '#base/crn.ts'
 import type { AuditData } from '#events/audit-record.ts'
+import { initiatorTypes } from '#events/audit-call.ts'
 import type { Draft, EventDescriber } from '#events/audit.ts'
 import type { Event } from '#events/event.ts'
-import { initiatorTypes, typeUriOf } from './audit.ts'
+import { typeUriOf } from './audit.ts'
 import { keyNameOf } from './key-name.ts'
 import { stateNumbers } from './key-state.ts'
 import { serviceIamId } from './resource.ts'
@@ -21,11 +22,11 @@ export const kmsAuditEvents: EventDescriber = {
     const requestData = { ...draft.requestData, ...requestDataOf(event) }
     return { target, requestData, ending: { status: draft.status, responseData: dataOf(event) } }
   },
-  alone(event, isWithinCall) {
+  alone(event, call) {
     if (event.type === 'kms.instance.network-policies-lifted') return liftedRecord(event)
     const verb = ownActions[event.type]
     if (verb === undefined || !('keyCrn' in event)) return null
-    if (isWithinCall && !besideCalls.has(event.type)) return null
+    if (call && !besideCalls.has(event.type)) return null
     const status = event.type === 'kms.lifecycle.failed' ? event.reasonCode : 200
     const reason = event.type === 'kms.lifecycle.failed' ? { reason: event.reasonForFailure } : {}
     const action = `${keyNameOf(event.keyCrn)?.serviceName ?? 'kms'}.${verb}`

@@ -6,7 +6,8 @@ import type { Operation } from '#base/contract.ts'
 import { formatCrn } from '#base/crn.ts'
 import { isUuid } from '#base/id.ts'
 import type { AuditBody, AuditData } from '#events/audit-record.ts'
-import type { Draft, Ending } from '#events/audit.ts'
+import { initiatorOf } from '#events/audit-call.ts'
+import type { Draft } from '#events/audit.ts'
 import type { Anyone, Caller } from '#iam/port.ts'
 import type { Reads } from '#store/database.ts'
 import { keyTypeOf } from './key.ts'
@@ -85,32 +86,6 @@ export function keyDataOf(place: AuditedPlace, now: number): AuditData {
 
 const dayMs = 24 * 3_600_000
 
-export function initiatorOf({
-  caller,
-  anyone,
-  headers,
-}: Pick<AuditedCall, 'caller' | 'anyone' | 'headers'>): Draft['initiator'] {
-  const agent = headers['user-agent']
-  const host = { address: anyone.remoteAddress, ...(agent !== undefined && { agent: agent.slice(0, agentLengthMax) }) }
-  if (!caller) return { id: '', name: '', typeURI: initiatorTypes.user, accountId: null, host }
-  return {
-    id: caller.iamId,
-    name: caller.name,
-    typeURI: initiatorTypes[caller.kind],
-    accountId: caller.accountId,
-    host,
-  }
-}
-
-const agentLengthMax = 200
-
-export const initiatorTypes = {
-  user: 'service/security/account/user',
-  serviceId: 'service/security/account/serviceid',
-  service: 'service/security/account/service',
-  profile: 'service/security/account/profile',
-} as const
-
 /** The documented names differ from the IAM actions in a few nouns. */
 const renamed: readonly (readonly [string, string])[] = [
   ['secrets.readmetadata', 'secrets-metadata.read'],
@@ -177,11 +152,5 @@ const keyData = (key: Readonly<Record<string, unknown>>): AuditData => ({
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-export const failed = (status: number, error: unknown): Ending => ({
-  status,
-  responseData: {},
-  reason: error instanceof Error && status !== 500 ? error.message : 'internal error',
-})
 
 export type Target = AuditBody['target']

@@ -5,9 +5,10 @@ import { Fault } from '#base/fault.ts'
 import { makeUuid } from '#base/id.ts'
 import type { Random } from '#base/random.ts'
 import type { AuditData } from '#events/audit-record.ts'
+import { failed, initiatorOf, initiatorTypes, statusOfFault } from '#events/audit-call.ts'
 import type { Audit, Draft } from '#events/audit.ts'
 import type { ServiceSubject } from '#iam/port.ts'
-import { failed, initiatorOf, initiatorTypes, typeUriOf } from './audit.ts'
+import { typeUriOf } from './audit.ts'
 import { keyNameOf } from './key-name.ts'
 import type { KeyAsk, KmsPort, RewrapRequest, WrappedDataKey } from './port.ts'
 import { serviceIamId } from './resource.ts'
@@ -53,7 +54,7 @@ export function auditedPort(port: KmsPort, audit: Audit, random: Random): KmsPor
       draft: () => draft,
       serve,
       endOf: (result) => ({ status: draft.status, responseData: { ...dataOf(result), ...resourcesOf(use) } }),
-      failureOf: (error) => failed(statusOf(error), error),
+      failureOf: (error) => failed(statusOfFault(error, 401), error),
     })
   }
 
@@ -115,7 +116,7 @@ export function watchAction(
   const name = keyNameOf(key)
   const named = actionOf(name?.serviceName ?? 'kms', action)
   const target = { id: key, typeURI: typeUriOf(named) }
-  const initiator = initiatorOf({ caller, anyone: { requestId: '', baseUrl: '', remoteAddress }, headers: {} })
+  const initiator = initiatorOf({ caller, anyone: { remoteAddress }, headers: {} })
   const draft: Draft = {
     action: named,
     ownerAccountId: name?.accountId ?? null,
@@ -130,7 +131,7 @@ export function watchAction(
     draft: () => draft,
     serve,
     endOf: () => ({ status: draft.status, responseData: {} }),
-    failureOf: (error) => failed(statusOf(error), error),
+    failureOf: (error) => failed(statusOfFault(error, 401), error),
   })
 }
 
@@ -156,19 +157,4 @@ function draftOf(verb: string, use: Use, correlationId: string): Draft {
     // As the documented operations answer.
     status: { 'registrations.create': 201, 'registrations.delete': 204 }[verb] ?? 200,
   }
-}
-
-/** As the key manager's API would answer. */
-function statusOf(error: unknown): number {
-  if (!(error instanceof Fault)) return 500
-  const statuses: Readonly<Partial<Record<Fault['code'], number>>> = {
-    invalid: 400,
-    forbidden: 401,
-    not_found: 404,
-    conflict: 409,
-    gone: 410,
-    unprocessable: 422,
-    over_limit: 429,
-  }
-  return statuses[error.code] ?? 503
 }
