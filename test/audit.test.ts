@@ -81,17 +81,23 @@ test('a stranger shows in the trail of the instance, and learns from its own onl
   await b.kms(401, 'GET', `/keys/${key.id}`, undefined, a.account.kmsInstanceId)
   const nobody = await fetch(`${baseUrl}/api/v2/keys`, { headers: { 'bluemix-instance': a.account.kmsInstanceId } })
   assert.equal(nobody.status, 401)
+  // Malformed, which is found before anybody asks whether it may.
+  await b.kms(400, 'POST', '/keys', { wrong: true }, a.account.kmsInstanceId)
 
   const seen = await trail(a, '&outcome=failure')
-  assert.deepEqual(seen.map(brief).sort(), ['kms.secrets.list failure 401', 'kms.secrets.read failure 401'])
+  assert.deepEqual(seen.map(brief).sort(), [
+    'kms.secrets.create failure 400',
+    'kms.secrets.list failure 401',
+    'kms.secrets.read failure 401',
+  ])
   const [read, list] = [...seen].sort((x: Json, y: Json) => (x.action < y.action ? 1 : -1))
   assert.equal(read.target.id, key.crn)
   assert.equal(read.severity, 'critical')
   assert.equal(list.initiator.id, '')
   const own = await trail(b)
-  assert.deepEqual(own.map(brief), ['kms.secrets.read failure 401'])
+  assert.deepEqual(own.map(brief).sort(), ['kms.secrets.create failure 400', 'kms.secrets.read failure 401'])
   assert.ok(!JSON.stringify(own).includes(a.account.id))
-  assert.equal(own[0]?.counterpartId, undefined)
+  for (const { counterpartId } of own) assert.equal(counterpartId, undefined)
 })
 
 test('a trail is read by whoever its account permits, filtered and in pages', async (t) => {

@@ -24,6 +24,7 @@ import {
 import { entriesOf, logOf, opened, rootOf } from './harness/audit-log.ts'
 import { until } from './harness/api.ts'
 import type { Api, Json } from './harness/api.ts'
+import { bucketName, imageAuthorization, imageBody, makeBucket, putFile } from './harness/images.ts'
 import { startServer, tempFolder } from './harness/server.ts'
 import { curl, ibmFor, makeStorage } from './harness/storage.ts'
 
@@ -214,4 +215,27 @@ test('what a kill interrupts keeps the records of what was done, and a reclaimed
   const removed = (await trail(a)).at(-1)
   assert.equal(brief(removed), 'bucket.delete 204')
   assert.deepEqual([removed?.initiator.id, removed?.initiator.name], ['', 'Object Storage'])
+})
+
+test('a service that reads for another account shows in both trails, and where it was refused too', async (t) => {
+  const server = await startServer(t, tempFolder(t))
+  const { a, b } = server
+  await putFile(await makeBucket(server, a), 'disk.raw', Buffer.alloc(1024 * 1024))
+  await b.vpc(403, 'POST', '/images', imageBody('disk.raw'))
+  await a.expect(201, 'POST', '/v1/policies', { body: imageAuthorization(a, b) })
+  await b.vpc(201, 'POST', '/images', imageBody('disk.raw'))
+
+  const ofService = (records: readonly Json[]): Json[] => records.filter(({ initiator }) => initiator.name === 'is')
+  const [refused, read] = ofService(await trail(a))
+  assert.deepEqual([refused, read].map(brief), ['object.read 403', 'object.read 200'])
+  for (const record of [refused, read]) {
+    assert.equal(record?.initiator.id, `crn-crn:v1:bluemix:public:is::a/${b.account.id}:::`)
+    assert.ok(record?.target.id.endsWith(`:bucket:${bucketName}`))
+    assert.equal(record?.requestData.objectName, 'disk.raw')
+  }
+  const [ownRefused, ownRead] = ofService(await trail(b))
+  assert.deepEqual([ownRefused, ownRead].map(brief), ['object.read 403', 'object.read 200'])
+  assert.equal(ownRefused?.counterpartId, undefined)
+  assert.ok(!ownRefused?.target.id.includes(a.account.id))
+  assert.deepEqual([ownRead?.counterpartId, read?.counterpartId], [read?.id, ownRead?.id])
 })
