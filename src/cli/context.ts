@@ -106,7 +106,7 @@ function cachedTokens(first: Target, targets: Targets, clock: Clock): TokenSourc
       if (wanted !== 'fresh' && token && token.renewAtMs > clock.now()) return { value: token.value, isFresh: false }
       const made = await exchange(url, apiKey, clock.now())
       target = { ...target, token: { value: made.value, renewAtMs: made.renewAtMs } }
-      targets.write(target)
+      targets.keepToken(target)
       return { value: made.value, isFresh: true }
     },
   }

@@ -33,6 +33,8 @@ export interface Targets {
   /** Throws a Failure where there is none of that name, or others can read it. */
   read(name: string): Target
   write(target: Target): void
+  /** Writes the target's token down, unless the target was forgotten or has another API key meanwhile. */
+  keepToken(target: Target): void
   remove(name: string): void
 }
 
@@ -90,6 +92,11 @@ export function targetsIn(folder: string, uniqueName: () => string): Targets {
     renameSync(beside, path)
   }
 
+  function write(target: Target): void {
+    checkTargetName(target.name)
+    put(pathOf(target.name), `${JSON.stringify(written(target), null, 2)}\n`)
+  }
+
   const use = (name: string): void => put(currentPath, `${name}\n`)
   return {
     folder,
@@ -97,9 +104,10 @@ export function targetsIn(folder: string, uniqueName: () => string): Targets {
     current,
     use,
     read,
-    write: (target) => {
-      checkTargetName(target.name)
-      put(pathOf(target.name), `${JSON.stringify(written(target), null, 2)}\n`)
+    write,
+    keepToken(target) {
+      const isThere = existsSync(pathOf(target.name))
+      if (isThere && read(target.name).apiKey === target.apiKey) write(target)
     },
     remove(name) {
       rmSync(pathOf(read(name).name))
