@@ -13,7 +13,7 @@ import { administrator, delegator, make, platformRole, reader, serviceRole, user
 import { accountA, accountB, makeWorld } from '#iam/testing/world.ts'
 import type { World } from '#iam/testing/world.ts'
 import { cosContract } from '#cos/contract.ts'
-import { kmsContract } from '#kms/contract.ts'
+import { kmsContract, ownContract } from '#kms/contract.ts'
 import { ledgerContract } from '#ledger/contract.ts'
 import { resourcesContract } from '#resources/contract.ts'
 import { vpcContract } from '#vpc/contract.ts'
@@ -88,7 +88,7 @@ const actionsOf = (...contracts: readonly Contract[]): readonly string[] => [
 
 function actionsFor(target: string): readonly string[] {
   if (target.startsWith('what an account')) {
-    return actionsOf(auditContract, ledgerContract).filter((action) => action.startsWith('keyward.'))
+    return actionsOf(auditContract, ledgerContract, ownContract).filter((action) => action.startsWith('keyward.'))
   }
   if (target.startsWith('kms')) return actionsOf(kmsContract)
   if (target.startsWith('object storage')) return actionsOf(cosContract)

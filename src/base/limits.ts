@@ -97,6 +97,10 @@ export const boundedVolumesMax = 1_000_000
 export const boundedCapacityGbMax = 1_000_000_000
 /** There are five profiles and three zones. */
 export const boundValuesMax = 16
+/** Uses of keys in quarantine are written this long after the first of them. */
+export const quarantineUsesMs = 1 * second
+/** Longest quarantine that an account may ask for before a deletion, hours: thirty days, as long as a deletion can be undone. */
+export const quarantineHoursMax = 720
 /** Ends of authorizations that one transaction writes down. */
 export const endedPoliciesPerSweep = 100
 /** Nobody means a later end than this; what never ends has none. */

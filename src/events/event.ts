@@ -111,6 +111,10 @@ export type Event =
       /** Whose registrations force took away: how many resources, and the first of them. */
       users: readonly { accountId: string; resourceCount: number; resourceCrns: readonly string[] }[]
     })
+  /** From now on uses are counted that a disabled key would refuse. */
+  | (Base & { type: 'kms.key.quarantined' | 'kms.key.quarantine-lifted'; keyCrn: string })
+  /** How long a key has to be in quarantine before it is deleted, hours; 0 for not at all. */
+  | (Base & { type: 'kms.key-safety.updated'; quarantineHours: number })
   | (Base & { type: 'kms.key.expired'; keyCrn: string; keyType: string; expiresAt: number })
   | (Base & { type: 'kms.key.restored'; keyCrn: string; keyVersionId: string })
   | (Base & {

@@ -171,6 +171,7 @@ const ownReader = of('keyward', [
   'destroy-certificates.read',
   'foreign-keys.list',
   'grants.list',
+  'key-safety.read',
   'metrics.read',
   'notices.read',
   'proofs.read',
@@ -178,7 +179,7 @@ const ownReader = of('keyward', [
   'webhooks.read',
 ])
 const ownWriter = [...ownReader, ...of('keyward', ['notices.acknowledge', 'proofs.create'])]
-const ownManager = [...ownWriter, ...of('keyward', ['webhooks.write'])]
+const ownManager = [...ownWriter, ...of('keyward', ['key-safety.write', 'webhooks.write'])]
 
 export const serviceActions = {
   reader: [...keys(keyReader), ...storageReader, ...ownReader],

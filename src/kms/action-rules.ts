@@ -6,6 +6,8 @@ import { Fault } from '#base/fault.ts'
 import { requireRootKey, requireState } from './key.ts'
 import type { Key } from './key.ts'
 import { isAllowed } from './key-state.ts'
+import { deletableFrom, tooEarly } from './key-safety.ts'
+import type { KeySafety } from './key-safety.ts'
 import type { Refusal } from './port.ts'
 import { requireElapsed, waits } from './waits.ts'
 
@@ -45,11 +47,14 @@ export interface Deletion {
   /** Resources that the key protects, and those of them that are under retention. */
   readonly resources: { readonly all: number; readonly retained: number }
   readonly force: boolean
+  /** What the account of the key asks of deletions. */
+  readonly safety: KeySafety
 }
 
-export const deletionRules = ({ key, by, now, resources, force }: Deletion): readonly Rule[] => [
+export const deletionRules = ({ key, by, now, resources, force, safety }: Deletion): readonly Rule[] => [
   () => requireState(key, 'delete'),
   () => requireTwoPeople(key, by, now),
+  () => requireQuarantined(key, now, safety),
   () => requireUnretained(key, resources.retained),
   () => requireUnprotected(key, resources.all, force),
 ]
@@ -84,6 +89,14 @@ function requireTwoPeople(key: Key, by: string, now: number): void {
   throw new Fault('conflict', `key ${key.id} is deleted by two people: ${missing}`, {
     reason: 'AUTHORIZATIONS_NOT_MET',
   })
+}
+
+/** A standard key has no uses that could be counted: its material is handed out. */
+function requireQuarantined(key: Key, now: number, safety: KeySafety): void {
+  if (safety.quarantineHours === 0 || key.extractable) return
+  const from = deletableFrom(key, safety)
+  if (from !== null && now >= from) return
+  throw new Fault('conflict', tooEarly(key.id, safety.quarantineHours, from), { reason: 'QUARANTINE_REQUIRED_ERR' })
 }
 
 function requireUnretained(key: Key, count: number): void {

@@ -50,6 +50,8 @@ const ownActions: Readonly<Partial<Record<Event['type'], string>>> = {
   'kms.key.expired': 'secrets.expire',
   'kms.key.rotated': 'secrets.rotate',
   'kms.key.purged': 'secrets.purge',
+  'kms.key.quarantined': 'secrets.quarantine',
+  'kms.key.quarantine-lifted': 'secrets.lift-quarantine',
   'kms.lifecycle.acknowledged': 'secrets-event.ack',
   'kms.lifecycle.failed': 'secrets-event.ack',
   'kms.registrations.deactivated': 'registrations.deactivate',
@@ -76,6 +78,10 @@ function liftedRecord(event: Extract<Event, { type: 'kms.instance.network-polici
 
 /** Of an acknowledgement the service that gave it, and so a record in its account too. */
 function initiatorIn(event: Event): Draft['initiator'] {
+  if (event.type === 'kms.key.quarantined' || event.type === 'kms.key.quarantine-lifted') {
+    const { initiatorId: id = '', accountId } = event
+    return { id, name: id, typeURI: initiatorTypes.user, accountId }
+  }
   const typeURI = initiatorTypes.service
   if (event.type !== 'kms.lifecycle.acknowledged' && event.type !== 'kms.registrations.deactivated') {
     return { id: '', name: 'Key Protect', typeURI, accountId: null }

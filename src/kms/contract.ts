@@ -22,6 +22,7 @@ import {
   wrapBody,
   wrapReply,
 } from './schemas.ts'
+import { ofAccount, quarantineReply, safetyBody, safetyReply } from './schemas-safety.ts'
 import { rotationReply } from './schemas-settings.ts'
 
 /** Keyward's own: every rule of the action, and nothing of its effect. What it would mean is `POST /keyward/v1/keys/{id}/impact`. */
@@ -266,6 +267,48 @@ export const ownContract = {
     action: 'kms.registrations.listforkey',
     status: 200,
     reply: rotationReply,
+  },
+  quarantineKey: {
+    method: 'POST',
+    path: '/keyward/v1/keys/{id}/quarantine',
+    summary: 'Count from now on what a disabled key would refuse, and refuse nothing',
+    action: 'kms.secrets.disable',
+    status: 200,
+    reply: quarantineReply,
+  },
+  getKeyQuarantine: {
+    method: 'GET',
+    path: '/keyward/v1/keys/{id}/quarantine',
+    summary: 'See who has used a key since it is in quarantine, and how often',
+    action: 'kms.registrations.listforkey',
+    status: 200,
+    reply: quarantineReply,
+  },
+  liftKeyQuarantine: {
+    method: 'DELETE',
+    path: '/keyward/v1/keys/{id}/quarantine',
+    summary: 'Take a key out of quarantine, and forget what was counted',
+    action: 'kms.secrets.enable',
+    status: 204,
+  },
+  getKeySafety: {
+    method: 'GET',
+    path: '/keyward/v1/key_safety',
+    summary: 'See whether root keys have to be in quarantine before they are deleted',
+    action: 'keyward.key-safety.read',
+    query: ofAccount,
+    status: 200,
+    reply: safetyReply,
+  },
+  replaceKeySafety: {
+    method: 'PUT',
+    path: '/keyward/v1/key_safety',
+    summary: 'Say whether root keys have to be in quarantine before they are deleted, and for how long',
+    action: 'keyward.key-safety.write',
+    query: ofAccount,
+    body: safetyBody,
+    status: 200,
+    reply: safetyReply,
   },
   getMetrics: {
     method: 'GET',

@@ -19,6 +19,8 @@ import type { Leases } from './leases.ts'
 import type { KmsPort, RegisteredResource, ResourceSize, WrappedDataKey } from './port.ts'
 import { announceConvergence } from './rotation-progress.ts'
 import { dataKeyAad, isOwn, registeredByAnother, requireOwnResource, serviceIamId } from './resource.ts'
+import { userOf } from './quarantine.ts'
+import type { Watch } from './quarantine.ts'
 import { purposeOf, requireRoom } from './room.ts'
 import { selectVersion } from './tables-version.ts'
 import { selectRegistration, upsertRegistration } from './tables-registration.ts'
@@ -44,8 +46,9 @@ export function makeDataKeys(parts: {
   readonly iam: IamPort
   readonly authorizations: AuthorizationsPort
   readonly leases: Leases
+  readonly watch: Watch
 }): DataKeys {
-  const { database, outbox, clock, random, sealer, iam, authorizations, leases } = parts
+  const { database, outbox, clock, random, sealer, iam, authorizations, leases, watch } = parts
 
   async function createDataKey({ keyCrn: wanted, resourceCrn, as, size = {} }: KeyUser): Promise<WrappedDataKey> {
     const name = parseKeyName(wanted)
@@ -57,7 +60,7 @@ export function makeDataKeys(parts: {
     if (!located) throw keyNotFound(name.keyId)
 
     using dataKey = SecretBytes.random(random, dataKeyBytes)
-    return await database.transaction(async (tx) => {
+    const { key, dataKeyMade } = await database.transaction(async (tx) => {
       const now = clock.now()
       const key = await readKey(tx, grant, now)
       requireState(key, 'wrap')
@@ -87,8 +90,10 @@ export function makeDataKeys(parts: {
       }
       const made = { keyId: key.id, keyVersionId: versionId, resourceCrn, wrapped, by: as, now }
       await insertWrappedKeys(tx, [wrappedKeyNote(made, random)])
-      return { keyCrn: facts.keyCrn, keyVersionId: versionId, wrapped }
+      return { key, dataKeyMade: { keyCrn: facts.keyCrn, keyVersionId: versionId, wrapped } }
     })
+    watch.note(key, userOf(as), 'kms.secrets.wrap', [resourceCrn])
+    return dataKeyMade
   }
 
   /**

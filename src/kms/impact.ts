@@ -19,6 +19,7 @@ import type { ImpactAction, ImpactGroup, KeyAsk, KeyImpact, KeyStanding, Refusal
 import { actionOf } from './service-name.ts'
 import { standingIn } from './standings.ts'
 import { countProtected } from './tables-registration.ts'
+import { selectQuarantineHours } from './tables-safety.ts'
 import { selectUsedKeys } from './tables-uses.ts'
 import { actions, ledgerKey, requirePerson } from './uses.ts'
 
@@ -92,7 +93,8 @@ export function makeImpact(parts: {
         return refusalsOf(disablingRules(key))
       case 'delete': {
         const resources = await countProtected(reads, key.id)
-        return refusalsOf(deletionRules({ key, by: personOf(caller), now, resources, force: false }))
+        const safety = { quarantineHours: await selectQuarantineHours(reads, key.instance.accountId) }
+        return refusalsOf(deletionRules({ key, by: personOf(caller), now, resources, force: false, safety }))
       }
       case 'rotate':
         return refusalsOf(rotationRules(key, now))

@@ -28,6 +28,7 @@ import { selectPoliciesFor } from './tables-instance.ts'
 import { setDeletionSet, setDestroyed, setRestored } from './tables-key.ts'
 import { countProtected, deleteRegistrations } from './tables-registration.ts'
 import { keyIdOf } from './tables-rows.ts'
+import { selectQuarantineHours } from './tables-safety.ts'
 import { selectKeysToPurge } from './tables-service.ts'
 import { requireElapsed, waits } from './waits.ts'
 
@@ -61,7 +62,9 @@ export function makeKeyDeletion(parts: {
   ): Promise<Key> {
     const now = clock.now()
     const key = await readKey(reads, grant, now)
-    obey(deletionRules({ key, by: personOf(caller), now, resources: await countProtected(reads, key.id), force }))
+    const resources = await countProtected(reads, key.id)
+    const safety = { quarantineHours: await selectQuarantineHours(reads, key.instance.accountId) }
+    obey(deletionRules({ key, by: personOf(caller), now, resources, force, safety }))
     return key
   }
 

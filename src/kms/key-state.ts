@@ -32,6 +32,7 @@ export type KeyAction =
   | 'listVersions'
   | 'register'
   | 'lease'
+  | 'quarantine'
 
 export const allowedStates = {
   wrap: ['active'],
@@ -59,6 +60,8 @@ export const allowedStates = {
   // Holding a data key open is a long unwrap, and follows its rule: resources of an expired key go on, and no new ones
   // come. Leases are ended by this row alone, so `['active']` here would stop them at expiry.
   lease: ['active', 'deactivated'],
+  // Keyward's own: what is not used any more has no uses to count.
+  quarantine: ['active', 'deactivated'],
 } as const satisfies Record<KeyAction, readonly KeyState[]>
 
 /** Where an action leads. The others leave the state as it is. */

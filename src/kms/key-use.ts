@@ -18,6 +18,8 @@ import { openVersion } from './key-material.ts'
 import type { Opening, Wrapping } from './key-request.ts'
 import type { KeyAction } from './key-state.ts'
 import { readKey } from './keys.ts'
+import { userOf } from './quarantine.ts'
+import type { KeyUser, Watch } from './quarantine.ts'
 import { keyIdOf } from './tables-rows.ts'
 import { selectVersion } from './tables-version.ts'
 
@@ -51,8 +53,9 @@ export function makeKeyUse(parts: {
   readonly random: Random
   readonly sealer: Sealer
   readonly access: Access
+  readonly watch: Watch
 }) {
-  const { reads, clock, random, sealer, access } = parts
+  const { reads, clock, random, sealer, access, watch } = parts
 
   async function wrap(asked: Asked, id: string, request: Wrapping): Promise<Wrapped> {
     const grant = await access.key(asked, 'kms.secrets.wrap', id)
@@ -93,6 +96,7 @@ export function makeKeyUse(parts: {
     const key = await readKey(reads, grant, clock.now())
     requireState(key, action)
     requireRootKey(key)
+    watch.note(key, callerAsUser(grant), grant.action, [null])
     return key
   }
 
@@ -122,6 +126,9 @@ export function makeKeyUse(parts: {
 
   return { wrap, unwrap, rewrap }
 }
+
+const callerAsUser = ({ subject }: UseGrant): KeyUser =>
+  'iamId' in subject ? { accountId: subject.accountId, user: subject.iamId } : userOf(subject)
 
 type UseGrant = Grant<'kms.secrets.wrap' | 'kms.secrets.unwrap' | 'kms.secrets.rewrap'>
 

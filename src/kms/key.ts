@@ -40,6 +40,8 @@ export interface Key {
   readonly rotationDueAt: number | null
   /** Dual authorization: the first of the two words that a deletion needs, whether or not it still counts. */
   readonly deletionSet: { readonly by: string; readonly until: number } | null
+  /** Since when its uses are counted, and who has asked for that. */
+  readonly quarantine: { readonly since: number; readonly by: string } | null
   /** The version that wraps; a standard key has only this one. */
   readonly newestVersion: KeyVersion
 }
@@ -130,6 +132,7 @@ const actionWords = {
   listVersions: 'listing versions',
   register: 'registering a resource',
   lease: 'using a data key',
+  quarantine: 'quarantine',
 } as const satisfies Record<KeyAction, string>
 
 /** As events and the audit trail call the two kinds. */

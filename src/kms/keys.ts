@@ -134,6 +134,7 @@ export function makeKeys(parts: {
       policies,
       rotationDueAt: dueFrom(policies, now),
       deletionSet: null,
+      quarantine: null,
       newestVersion: { id, createdAt: now },
     }
   }

@@ -62,6 +62,10 @@ import { makeRotationProgress } from './rotation-progress.ts'
 import type { RotationProgress } from './rotation-progress.ts'
 import { makeScrubbing } from './scrubbing.ts'
 import { makeSizes } from './sizes.ts'
+import { makeKeySafety } from './key-safety.ts'
+import type { KeySafetyStore } from './key-safety.ts'
+import { makeQuarantine, makeWatch } from './quarantine.ts'
+import type { Quarantine } from './quarantine.ts'
 import { makeStandings } from './standings.ts'
 import { makeUnwrapTimes } from './unwrap-times.ts'
 import { makeUses } from './uses.ts'
@@ -84,6 +88,8 @@ export interface Kms {
   readonly rotationProgress: RotationProgress
   readonly metrics: Pick<Metrics, 'text'>
   readonly revocations: Pick<RevocationReport, 'list'>
+  readonly quarantine: Quarantine
+  readonly keySafety: KeySafetyStore
   /** Serves a call of the API and keeps a record of it. */
   watch<Answer extends Pick<Reply<unknown>, 'body' | 'status' | 'headers'>>(
     call: AuditedCall & { statusOf(error: unknown): number },
@@ -135,19 +141,20 @@ export function makeKms(parts: {
   const revocations = makeRevocations({ ...parts, clock: parts.realClock })
   const lostRights = makeLostRights({ ...parts, revocations })
   const measured = { revocation, revocations, lostRights }
-  const leases = makeLeases({ ...parts, reads, standings, fencing, book, unwrapTimes, ...measured })
+  const watch = makeWatch({ ...parts, clock: parts.realClock, keyClock: clock })
+  const leases = makeLeases({ ...parts, watch, reads, standings, fencing, book, unwrapTimes, ...measured })
   const notices = makeNotices(parts)
   const scrubbing = makeScrubbing(database)
   const purgeKey = makeKeyPurge(parts)
   const revocationReport = makeRevocationReport({ reads, iam, revocations })
-  const within = { ...parts, access, leases, notices, scrubbing, purgeKey, revocations }
+  const within = { ...parts, watch, book, access, leases, notices, scrubbing, purgeKey, revocations }
   const lifecycle = { ...makeKeyLifecycle(within), ...makeKeyDeletion(within), ...makeKeyRotation(within) }
   const { leaseDataKey, renewLeases, releaseLeases } = leases
   const port: KmsPort = {
     ...makeInstances(within),
-    ...makeDataKeys({ ...parts, leases }),
-    ...makePassphrases({ ...parts, reads }),
-    ...makeRewrapping(parts),
+    ...makeDataKeys({ ...parts, leases, watch }),
+    ...makePassphrases({ ...parts, reads, watch }),
+    ...makeRewrapping({ ...parts, watch }),
     ...makeSizes(parts),
     ...makeProviderKeys(parts),
     leaseDataKey,
@@ -194,6 +201,8 @@ export function makeKms(parts: {
       },
     },
     revocations: revocationReport,
+    quarantine: makeQuarantine(within),
+    keySafety: makeKeySafety(parts),
     registrations: makeRegistrations({ reads, clock, access }),
     holders: {
       registerHolder(holder) {
@@ -220,6 +229,7 @@ export function makeKms(parts: {
       await lostRights.idle()
       await revocations.idle()
       await unwrapTimes.flush()
+      await watch.flush()
     },
   }
 }

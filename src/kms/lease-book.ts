@@ -56,6 +56,16 @@ export function makeLeaseBook() {
         .values()
         .filter((lease) => lease.given && lease.name.keyId === keyId)
         .reduce((n, { as }) => n + Number(as.serviceName === serviceName && as.accountId === accountId), 0),
+    /** Who has data keys out under the key, and how many. */
+    usersUnder(keyId: string): readonly { serviceName: string; accountId: string; openCount: number }[] {
+      const given = leases.values().filter((lease) => lease.given && lease.name.keyId === keyId)
+      const byUser = Map.groupBy(given, ({ as }) => `${as.accountId} ${as.serviceName}`)
+      return [...byUser.values()].flatMap(([first, ...more]) => {
+        if (!first) return []
+        const { serviceName, accountId } = first.as
+        return [{ serviceName, accountId, openCount: 1 + more.length }]
+      })
+    },
     /** Takes out every lease of which `matches` is true, and returns those. */
     take(matches: (lease: BookedLease) => boolean): readonly BookedLease[] {
       const taken = [...leases.values()].filter(matches)

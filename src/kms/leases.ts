@@ -24,6 +24,8 @@ import { openWrapped } from './key-use.ts'
 import { readKey } from './keys.ts'
 import type { BookedLease, LeaseBook } from './lease-book.ts'
 import type { KmsPort, Lease, LeasedDataKey, LeaseRequest, Revocation } from './port.ts'
+import { userOf } from './quarantine.ts'
+import type { Watch } from './quarantine.ts'
 import { dataKeyAad, isOwn } from './resource.ts'
 import type { LostRights } from './lost-rights.ts'
 import type { Begun, Revocations } from './revocations.ts'
@@ -59,6 +61,7 @@ export function makeLeases(parts: {
   readonly lostRights: LostRights
   readonly revocation: Revocation
   readonly unwrapTimes: UnwrapTimes
+  readonly watch: Watch
 }): Leases {
   const {
     reads,
@@ -73,6 +76,7 @@ export function makeLeases(parts: {
     revocations,
     lostRights,
     unwrapTimes,
+    watch,
   } = parts
 
   async function leaseDataKey(holderId: string, request: LeaseRequest): Promise<LeasedDataKey> {
@@ -125,6 +129,7 @@ export function makeLeases(parts: {
     const { id: leaseId, holderId } = lease
     const sealed = sealLeasedKey(dataKey, recipientKey, { holderId, leaseId, resourceCrn })
     if (!fencing.hasHolder(holderId) || !book.give(leaseId)) throw revoked(key.id)
+    watch.note(key, userOf(as), 'kms.secrets.unwrap', [resourceCrn])
     return sealed
   }
 

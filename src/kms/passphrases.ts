@@ -15,6 +15,8 @@ import { authorizeNamed, locate, parseKeyName } from './key-name.ts'
 import { readKey } from './keys.ts'
 import { notRegistered } from './leases.ts'
 import type { KmsPort } from './port.ts'
+import { userOf } from './quarantine.ts'
+import type { Watch } from './quarantine.ts'
 import { isOwn, requireOwnResource } from './resource.ts'
 import { selectRegistration } from './tables-registration.ts'
 import { selectVersion } from './tables-version.ts'
@@ -25,8 +27,9 @@ export function makePassphrases(parts: {
   readonly random: Random
   readonly sealer: Sealer
   readonly iam: IamPort
+  readonly watch: Watch
 }): Pick<KmsPort, 'createPassphrase'> {
-  const { reads, clock, random, sealer, iam } = parts
+  const { reads, clock, random, sealer, iam, watch } = parts
   return {
     async createPassphrase({ keyCrn, resourceCrn, as }) {
       const name = parseKeyName(keyCrn)
@@ -50,6 +53,7 @@ export function makePassphrases(parts: {
       const wrapped = passphrase.use((plaintext) =>
         wrapKey({ plaintext, rootKey, keyId: key.id, versionId, aad: [], random }),
       )
+      watch.note(key, userOf(as), 'kms.secrets.wrap', [resourceCrn])
       return { keyCrn: crnOf(key), keyVersionId: versionId, wrapped }
     },
   }

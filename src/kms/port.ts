@@ -246,6 +246,8 @@ export interface UsedKey {
 export interface KeyRight {
   readonly standing: KeyStanding
   readonly policyId: string | null
+  /** Where the key is in quarantine: since when, and what of its uses by the one who asks a disabled key would refuse. */
+  readonly quarantine?: { readonly since: number; readonly count: number; readonly lastAt: number | null }
   /** The one whose bounds stand in the way, where no other permits it. */
   readonly boundedBy?: PassedBound
   /** Null to whom it does not concern: who may not use the key. */

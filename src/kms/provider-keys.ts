@@ -87,5 +87,6 @@ const draft = (instance: Instance, createdBy: string, now: number): Key => ({
   policies: noKeyPolicies,
   rotationDueAt: null,
   deletionSet: null,
+  quarantine: null,
   newestVersion: { id: instance.id, createdAt: now },
 })

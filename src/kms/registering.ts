@@ -20,6 +20,8 @@ import { isAllowed } from './key-state.ts'
 import { readKey } from './keys.ts'
 import type { Leases } from './leases.ts'
 import { isOwn, registeredByAnother, requireOwnResource, requireService } from './resource.ts'
+import { userOf } from './quarantine.ts'
+import type { Watch } from './quarantine.ts'
 import { purposeOf, requireRoom } from './room.ts'
 import { announceConvergence } from './rotation-progress.ts'
 import type { registrationBody } from './schemas-settings.ts'
@@ -49,8 +51,9 @@ export function makeRegistering(parts: {
   readonly access: Access
   readonly authorizations: AuthorizationsPort
   readonly leases: Leases
+  readonly watch: Watch
 }) {
-  const { database, outbox, clock, access, authorizations, leases } = parts
+  const { database, outbox, clock, access, authorizations, leases, watch } = parts
 
   async function write(
     asked: Asked,
@@ -63,7 +66,7 @@ export function makeRegistering(parts: {
     requireOwnResource(resourceCrn, by)
     const asNew = purposeOf(resourceCrn)
     const grant = await access.key(asked, actions[manner], id, manner === 'create' ? asNew : undefined)
-    return await database.transaction(async (tx) => {
+    const { key, written } = await database.transaction(async (tx) => {
       const now = clock.now()
       const key = await readKey(tx, grant, now)
       requireRegistrable(key)
@@ -87,8 +90,10 @@ export function makeRegistering(parts: {
       if (before && before.keyVersionId !== keyVersionId) await announceConvergence(tx, outbox, key, told(asked, key))
       const written = await selectOneRegistration(tx, grant, resourceCrn)
       assert(written, 'what was written in this transaction is read in it')
-      return written
+      return { key, written }
     })
+    watch.note(key, userOf(by), actions[manner], [resourceCrn])
+    return written
   }
 
   async function remove(asked: Asked, id: string, resourceCrn: string): Promise<void> {

@@ -20,6 +20,8 @@ import { isAllowed } from './key-state.ts'
 import { readKey } from './keys.ts'
 import type { HeldDataKey, KmsPort, RewrapRequest, WrappedDataKey } from './port.ts'
 import { dataKeyAad, isOwn, registeredByAnother, requireOwnResource, serviceIamId } from './resource.ts'
+import { userOf } from './quarantine.ts'
+import type { Watch } from './quarantine.ts'
 import { announceConvergence } from './rotation-progress.ts'
 import { actionOf } from './service-name.ts'
 import { moveRegistrations, selectRegistrationsByCrn, upsertRegistration } from './tables-registration.ts'
@@ -38,8 +40,9 @@ export function makeRewrapping(parts: {
   readonly random: Random
   readonly sealer: Sealer
   readonly iam: IamPort
+  readonly watch: Watch
 }): Rewrapping {
-  const { database, outbox, clock, random, sealer, iam } = parts
+  const { database, outbox, clock, random, sealer, iam, watch } = parts
 
   /** What does not open under the key moves no registration: the bytes are the proof that the resource is protected. */
   async function rewrapDataKeys({ keyCrn: wanted, as, held }: RewrapRequest) {
@@ -50,7 +53,7 @@ export function makeRewrapping(parts: {
     const grant = await authorizeNamed(iam, { as, action: 'kms.secrets.rewrap', name, located })
     const leave = await authorizeNamed(iam, { as, action: 'kms.registrations.write', name, located })
     if (!located) throw keyNotFound(name.keyId)
-    return await database.transaction(async (tx) => {
+    const { key, results, done } = await database.transaction(async (tx) => {
       const key = await readKey(tx, grant, clock.now())
       requireState(key, 'rewrap')
       requireRootKey(key)
@@ -72,8 +75,10 @@ export function makeRewrapping(parts: {
         made.map((one) => wrappedKeyNote(one, random)),
       )
       await move(tx, { leave, key, as, registered, done: new Set(done) })
-      return results
+      return { key, results, done }
     })
+    watch.note(key, userOf(as), 'kms.secrets.rewrap', done)
+    return results
   }
 
   function rewrapped(key: Key, roots: Roots, wrapped: Uint8Array, resourceCrn: string): WrappedDataKey | Fault {

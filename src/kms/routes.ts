@@ -10,6 +10,7 @@ import { keyPolicyChange, policyType } from './key-policy-request.ts'
 import { newKey, newPlainKey, notYet, opening, wantedKeyRing, wrapping } from './key-request.ts'
 import { deleteKey, disableKey, rotateKey } from './dry-run.ts'
 import { askedByName } from './key-name.ts'
+import { quarantineView, safetyOf, safetyView } from './views-safety.ts'
 import type { Kms } from './kms.ts'
 import { actOnKey } from './legacy-actions.ts'
 import { keyCountRequest, keyListRequest, pageRequest } from './list-request.ts'
@@ -194,9 +195,17 @@ const kmipRoutes = {
 export const ownRoutes = ({
   rotationProgress,
   metrics,
+  quarantine,
+  keySafety,
   revocations,
 }: Kms): Routes<typeof ownContract, Context, Anyone> => ({
   getKeyRotation: async (context, input) => rotationView(await rotationProgress.report(...askedByName(context, input))),
+  quarantineKey: async (context, input) => quarantineView(await quarantine.begin(...askedByName(context, input))),
+  getKeyQuarantine: async (context, input) => quarantineView(await quarantine.get(...askedByName(context, input))),
+  liftKeyQuarantine: (context, input) => quarantine.lift(...askedByName(context, input)),
+  getKeySafety: async (context, { query }) => safetyView(await keySafety.get(context, query.account_id)),
+  replaceKeySafety: async (context, { query, body }) =>
+    safetyView(await keySafety.set(context, query.account_id, safetyOf(body))),
   getMetrics: async (context, { query }) =>
     reply(await metrics.text(context, query.account_id), {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',

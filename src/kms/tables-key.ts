@@ -51,6 +51,8 @@ export async function insertKey(tx: Tx, grant: CreateGrant, key: Key): Promise<v
     deletion_set_by: null,
     deletion_set_until: null,
     deletion_approved_by: null,
+    quarantined_at: null,
+    quarantined_by: null,
   }
   await tx.insertInto('kms_key').values(row).execute()
 }

@@ -76,6 +76,10 @@ export function toKey(row: KeyRow, now: number): Key {
       row.deletion_set_by === null || row.deletion_set_until === null
         ? null
         : { by: row.deletion_set_by, until: row.deletion_set_until },
+    quarantine:
+      row.quarantined_at === null || row.quarantined_by === null
+        ? null
+        : { since: row.quarantined_at, by: row.quarantined_by },
     newestVersion: { id: row.newest_id, createdAt: row.newest_created_at },
   }
 }

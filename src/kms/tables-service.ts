@@ -125,6 +125,7 @@ export async function deleteKey(tx: Tx, keyId: string, now: number): Promise<voi
   await tx.deleteFrom('kms_registration').where('key_id', '=', keyId).execute()
   await clearTally(tx, keyId)
   await tx.deleteFrom('kms_alias').where('key_id', '=', keyId).execute()
+  await tx.deleteFrom('kms_quarantine_use').where('key_id', '=', keyId).execute()
   await tx.deleteFrom('kms_key_version').where('key_id', '=', keyId).execute()
   await tx.deleteFrom('kms_key').where('id', '=', keyId).execute()
 }

@@ -66,7 +66,7 @@ export async function selectUsesAt(
 }
 
 /** Registered now; or, where a time is given, at it or up to it: what a change at that moment ended counts too. */
-export async function selectUsers(
+export async function selectUsersOfKey(
   reads: Reads,
   keyId: string,
   at: number | null,

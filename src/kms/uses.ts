@@ -24,12 +24,21 @@ import { makeImpact } from './impact.ts'
 import type { LeaseBook } from './lease-book.ts'
 import type { KeyAsk, KeyLedgerPort, KeyRight, LedgerKey, PlannableAction } from './port.ts'
 import { usedUnder } from './room.ts'
+import type { Watch } from './quarantine.ts'
 import { serviceOf } from './resource.ts'
 import { actionOf } from './service-name.ts'
 import { standingIn } from './standings.ts'
+import { selectUsers } from './tables-quarantine.ts'
 import { selectVolumesByKey } from './tables-room.ts'
 import { selectKeyOfAnyone } from './tables-service.ts'
-import { selectBooks, selectExpiring, selectUsedKeys, selectUsers, selectUses, selectUsesAt } from './tables-uses.ts'
+import {
+  selectBooks,
+  selectExpiring,
+  selectUsedKeys,
+  selectUsersOfKey,
+  selectUses,
+  selectUsesAt,
+} from './tables-uses.ts'
 import { selectDestroyedKey, selectDestroyedKeyOf, selectWrappedKeys } from './tables-wrapped-key.ts'
 import type { UnwrapTimes } from './unwrap-times.ts'
 import { leafOf, treeOf } from './wrapped-key-note.ts'
@@ -45,8 +54,9 @@ export function makeUses(parts: {
   readonly unwrapTimes: UnwrapTimes
   readonly audit: Audit
   readonly random: Random
+  readonly watch: Watch
 }): KeyLedgerPort {
-  const { reads, clock, iam, access, lifecycle, book, unwrapTimes, audit, random } = parts
+  const { reads, clock, iam, access, lifecycle, book, unwrapTimes, audit, random, watch } = parts
 
   async function keyBy<Action extends string>(ask: KeyAsk, action: Action): Promise<LedgerKey> {
     requirePerson(ask.caller)
@@ -67,7 +77,15 @@ export function makeUses(parts: {
       policyId: decision.policyId,
       newestVersionId: key?.newestVersion.id ?? null,
       expiresAt: key?.expiresAt ?? null,
+      ...(key?.quarantine && { quarantine: await quarantineOf(key.id, key.quarantine.since, as) }),
     }
+  }
+
+  async function quarantineOf(keyId: string, since: number, as: ServiceSubject) {
+    await watch.flush()
+    const users = await selectUsers(reads, keyId, as.accountId)
+    const own = users.find(({ user }) => user === as.serviceName)
+    return { since, count: own?.count ?? 0, lastAt: own?.lastAt ?? null }
   }
 
   async function act(ask: KeyAsk, action: PlannableAction, { force }: { readonly force: boolean }): Promise<void> {
@@ -105,7 +123,7 @@ export function makeUses(parts: {
     },
     async usersOf(crn, at) {
       const name = keyNameOf(crn)
-      const rows = name ? await selectUsers(reads, name.keyId, at) : []
+      const rows = name ? await selectUsersOfKey(reads, name.keyId, at) : []
       return [...Map.groupBy(rows, (row) => row.accountId)].map(([accountId, own]) => ({
         accountId,
         resourceCrns: own.map((row) => row.resourceCrn),

@@ -25,6 +25,8 @@ const noticeOf = {
   'kms.key.deleted': 'key.deleted',
   'kms.key.restored': 'key.restored',
   'kms.key.rotated': 'key.rotated',
+  'kms.key.quarantined': 'key.quarantined',
+  'kms.key.quarantine-lifted': 'key.quarantine-lifted',
   'kms.key.expired': 'key.expired',
 } as const satisfies Partial<Record<EventType, NoticeType>>
 

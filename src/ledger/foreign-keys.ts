@@ -70,6 +70,7 @@ export function makeForeignKeys({ iam, authorizations, kms, vpc }: LedgerParts) 
       expires_at: best?.expiresAt === null || best === undefined ? null : rfc3339(best.expiresAt),
       resources: resourceCount,
       since: rfc3339(since),
+      quarantine: quarantineView(rights),
       authorizations: await Promise.all(
         services.map((service, at) => authorizationView(service, ownerAccountId, rights[at])),
       ),
@@ -101,6 +102,18 @@ export function makeForeignKeys({ iam, authorizations, kms, vpc }: LedgerParts) 
       const { page, links } = pageOf(rest, request, link)
       return { ...links, foreign_keys: await Promise.all(page.map((one) => view(one, accountId))) }
     },
+  }
+}
+
+/** What all services of the account have used of it. */
+function quarantineView(rights: readonly KeyRight[]): Answer['foreign_keys'][number]['quarantine'] {
+  const [first, ...more] = rights.flatMap(({ quarantine }) => quarantine ?? [])
+  if (!first) return null
+  const times = [first, ...more].flatMap(({ lastAt }) => lastAt ?? [])
+  return {
+    since: rfc3339(first.since),
+    would_be_denied: [first, ...more].reduce((sum, { count }) => sum + count, 0),
+    last: times.length === 0 ? null : { at: rfc3339(Math.max(...times)) },
   }
 }
 

@@ -27,6 +27,8 @@ export const noticeType = Type.Union([
   Type.Literal('key.deleted'),
   Type.Literal('key.restored'),
   Type.Literal('key.rotated'),
+  Type.Literal('key.quarantined'),
+  Type.Literal('key.quarantine-lifted'),
   Type.Literal('key.expiring'),
   Type.Literal('key.expired'),
   Type.Literal('authorization.removed'),
@@ -114,6 +116,8 @@ export const foreignKeys = Type.Object({
       expires_at: orNull(time),
       resources: count,
       since: time,
+      /** Of the account's own uses; null where the key is not in quarantine, or not the account's to know. */
+      quarantine: orNull(Type.Object({ since: time, would_be_denied: count, last: orNull(Type.Object({ at: time })) })),
       authorizations: Type.Array(
         Type.Object({
           service: Type.String(),

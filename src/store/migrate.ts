@@ -24,6 +24,7 @@ import * as volumeIntegrity from './migrations/0016-volume-integrity.ts'
 import * as vpcReencryption from './migrations/0017-vpc-reencryption.ts'
 import * as bounds from './migrations/0018-bounds.ts'
 import * as revocations from './migrations/0019-revocations.ts'
+import * as quarantine from './migrations/0020-quarantine.ts'
 import type { Schema } from './schema/schema.ts'
 
 const migrations: Readonly<Record<string, Migration>> = {
@@ -45,6 +46,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0017-vpc-reencryption': vpcReencryption,
   '0018-bounds': bounds,
   '0019-revocations': revocations,
+  '0020-quarantine': quarantine,
 }
 
 /** All of them in one transaction: a crash leaves the schema of before. Calls for the connection to itself. */

@@ -49,8 +49,28 @@ export interface KmsTables {
     /** Dual authorization: who gave the first of two words for the deletion, and until when it counts. */
     deletion_set_by: string | null
     deletion_set_until: number | null
+    /** Since when, and by whom, uses that a disabled key would refuse are counted; null where they are not. */
+    quarantined_at: number | null
+    quarantined_by: string | null
     /** Of a deleted key: who gave the first word, where two were asked for. */
     deletion_approved_by: string | null
+  }
+  /** Who has used a key in quarantine: a service of an account, or somebody by an IAM id. */
+  kms_quarantine_use: {
+    key_id: string
+    account_id: string
+    user: string
+    count: number
+    last_at: number | null
+    last_action: string | null
+    last_resource_crn: string | null
+  }
+  /** What an account asks of deletions; no row where nothing. */
+  kms_key_safety: {
+    account_id: string
+    /** 0 where no quarantine is asked for. */
+    quarantine_hours: number
+    updated_at: number
   }
   /** Other names of a key, unique in its instance. */
   kms_alias: {
