@@ -222,6 +222,10 @@ test('conventions of what is made, changed and removed', async (t) => {
       () => b.vpc(200, 'GET', disk.slice(3)),
       ({ active }) => active === true,
     )
+    await until(
+      () => b.vpc(200, 'GET', instance.slice(3)),
+      ({ status }) => status === 'running',
+    )
     await b.vpc(200, 'PATCH', disk.slice(3), { capacity: 20 })
     await until(
       () => b.vpc(200, 'GET', disk.slice(3)),
