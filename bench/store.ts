@@ -70,7 +70,7 @@ const folder = mkdtempSync(join(tmpdir(), 'keyward-bench-'))
 const server = await startPostgres()
 const embedded = await openSqlite(join(folder, 'keyward.db'))
 const url = await server.createDatabase()
-const postgres = await openPostgres({ url, writerId: 'bench', onReplaced: () => {} })
+const postgres = await openPostgres({ url })
 const rows: string[] = []
 try {
   for (const workload of workloads) {

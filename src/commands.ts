@@ -4,7 +4,6 @@
 import { existsSync } from 'node:fs'
 import { systemClock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { makeUuid } from '#base/id.ts'
 import { makeLog } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
 import { backUp } from '#maintenance/backup.ts'
@@ -102,7 +101,7 @@ async function runRestore(settings: Settings, say: (sentence: string) => void): 
 
 async function runMove({ dataFolder, databaseUrl: url }: Settings, say: (sentence: string) => void): Promise<void> {
   if (url === null) throw new Fault('invalid', 'database move needs --database postgres://...')
-  const openTarget = () => openPostgres({ url, writerId: makeUuid(systemRandom), onReplaced: () => {} })
+  const openTarget = () => openPostgres({ url })
   const { rows, keptPath } = await moveDatabase({ dataFolder, openTarget, isInUse: isBootstrapped })
   say(`${sum(rows)} rows were moved. Start with --database from now on; ${keptPath} is kept until you delete it`)
 }

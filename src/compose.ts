@@ -102,7 +102,7 @@ export async function compose(config: Config, log: Log): Promise<Running> {
 
   const folder = holdDataFolder(config.dataFolder)
   parts.defer(() => folder.release())
-  const database = await openDatabase({ url: config.databaseUrl, folder, random, log })
+  const database = await openDatabase({ url: config.databaseUrl, folder, log })
   parts.defer(() => database.close())
   const providers = {
     present: providerOf(config.masterKey, folder.path, random),

@@ -3,9 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '#base/fault.ts'
-import { makeUuid } from '#base/id.ts'
 import type { Log } from '#base/log.ts'
-import type { Random } from '#base/random.ts'
 import type { DataFolder } from '#store/data-folder.ts'
 import type { Database } from '#store/database.ts'
 import { openPostgres } from '#store/postgres.ts'
@@ -16,10 +14,9 @@ export async function openDatabase(parts: {
   /** Null for the embedded one. */
   readonly url: string | null
   readonly folder: DataFolder
-  readonly random: Random
   readonly log: Log
 }): Promise<Database> {
-  const { url, folder, random, log } = parts
+  const { url, folder, log } = parts
   if (url === null) {
     if (folder.isNew) refuseLostDatabase(folder.path)
     return await openSqlite(folder.databasePath)
@@ -29,7 +26,6 @@ export async function openDatabase(parts: {
   }
   const database = await openPostgres({
     url,
-    writerId: makeUuid(random),
     onReplaced() {
       log.fatal('another server has taken the database over; what was acknowledged is safe')
       process.kill(process.pid, 'SIGTERM')

@@ -3,10 +3,8 @@
 
 import type { Clock } from '#base/clock.ts'
 import { Fault } from '#base/fault.ts'
-import { makeUuid } from '#base/id.ts'
 import { rotationLookMs } from '#base/limits.ts'
 import type { Log } from '#base/log.ts'
-import { systemRandom } from '#base/random.ts'
 import type { DataFolder } from '#store/data-folder.ts'
 import { databasePathIn, holdDataFolder, inUse } from '#store/data-folder.ts'
 import type { Database } from '#store/database.ts'
@@ -44,7 +42,7 @@ export async function rotateMasterKey(command: RotationCommand): Promise<void> {
 
 async function open({ dataFolder, databaseUrl }: RotationCommand): Promise<Database> {
   if (databaseUrl === null) return await openSqlite(databasePathIn(dataFolder))
-  return await openPostgres({ url: databaseUrl, writerId: makeUuid(systemRandom), onReplaced: () => {} })
+  return await openPostgres({ url: databaseUrl })
 }
 
 function holdUnlessInUse(path: string): DataFolder | null {

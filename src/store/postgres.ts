@@ -7,6 +7,8 @@ import { HandleEmptyInListsPlugin, Kysely, replaceWithNoncontingentExpression, s
 import { Client } from 'pg'
 import type { PoolConfig } from 'pg'
 import { Fault } from '#base/fault.ts'
+import { makeUuid } from '#base/id.ts'
+import { systemRandom } from '#base/random.ts'
 import type { Database, Reads, Tx } from './database.ts'
 import { standInLine } from './line.ts'
 import { migrate } from './migrate.ts'
@@ -17,14 +19,14 @@ import type { Schema } from './schema/schema.ts'
 export interface PostgresParts {
   /** `postgres://user@host:port/database`; passwords also from PGPASSWORD or a password file, as its own tools take them. */
   readonly url: string
-  /** Names this process: whoever wrote last is on record, and whoever was replaced writes no more. */
-  readonly writerId: string
   /** Another server has taken the database over: this one has to end. */
-  readonly onReplaced: () => void
+  readonly onReplaced?: () => void
 }
 
 /** Throws a Fault 'unavailable' with one sentence when the database cannot be used. */
-export async function openPostgres({ url, writerId, onReplaced }: PostgresParts): Promise<Database> {
+export async function openPostgres({ url, onReplaced }: PostgresParts): Promise<Database> {
+  // Names this opening: whoever wrote last is on record, and whoever was replaced writes no more.
+  const writerId = makeUuid(systemRandom)
   const hold = await holdDatabase(url)
   const writer = connect(url, 'writer')
   const reader = connect(url, 'reader')
@@ -57,7 +59,7 @@ export async function openPostgres({ url, writerId, onReplaced }: PostgresParts)
       .forUpdate()
       .executeTakeFirst()
     if (row && new TextDecoder().decode(row.value) === writerId) return
-    onReplaced()
+    onReplaced?.()
     throw new Fault('unavailable', 'another server has taken the database over')
   }
 

@@ -16,7 +16,7 @@ export const embeddedOnly = { skip: server !== undefined && 'it is about the emb
 export async function openForTest(path: string): Promise<Database> {
   const url = await urlForTest(path)
   if (url === null) return await openSqlite(path)
-  return await openPostgres({ url, writerId: makeUuid(systemRandom), onReplaced: () => {} })
+  return await openPostgres({ url })
 }
 
 /** Of the database for a path; null for the embedded one. */
@@ -48,7 +48,7 @@ async function template(client: Client): Promise<string> {
     await client.query(`create database ${name}_new`)
     const url = new URL(server ?? '')
     url.pathname = `/${name}_new`
-    const database = await openPostgres({ url: url.href, writerId: 'template', onReplaced: () => {} })
+    const database = await openPostgres({ url: url.href })
     await database.close()
     await client.query(`alter database ${name}_new rename to ${name}`)
   }
