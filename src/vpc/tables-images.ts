@@ -13,7 +13,7 @@ import type { Image } from './image.ts'
 import type { ExportGrant } from './tables-image-exports.ts'
 import { grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
-import { dropRequestedIn, keepKey } from './tables-keyed.ts'
+import { dropRequestedIn, insertNamed, keepKey } from './tables-keyed.ts'
 import type { Place } from './targets.ts'
 import type { AllowedUse } from './volume.ts'
 import { hiddenPhases, servingStandings } from './volume-state.ts'
@@ -150,12 +150,7 @@ export async function countImages(tx: Tx, grant: CreateImage, region: string): P
 export async function insertImage(tx: Tx, grant: CreateImage, image: Image): Promise<boolean> {
   assert(image.accountId === grant.target.accountId, 'an image is made in the account of its grant')
   assert(image.phase === 'requested' && image.wrappedDataKey === null, 'a new image has no key yet')
-  const result = await tx
-    .insertInto('vpc_image')
-    .values(toRow(image))
-    .onConflict((c) => c.columns(['account_id', 'region', 'name']).doNothing())
-    .executeTakeFirst()
-  return Number(result.numInsertedOrUpdatedRows ?? 0) === 1
+  return await insertNamed(tx, 'vpc_image', toRow(image))
 }
 
 /** From here on readers see the image. Null when it was given up meanwhile. */

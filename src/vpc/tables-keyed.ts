@@ -47,6 +47,16 @@ export async function movePhase<Table extends KeyedTable>(
   return row === undefined ? null : (row as Rows[KeyedTable] as Rows[Table])
 }
 
+/** False when the name is taken: the unique index decides, so of two at once exactly one is inserted. */
+export async function insertNamed<Table extends KeyedTable>(tx: Tx, table: Table, row: Rows[Table]): Promise<boolean> {
+  const result = await tx
+    .insertInto(like(table))
+    .values(row as Rows[KeyedTable] as VolumeRow)
+    .onConflict((c) => c.columns(['account_id', 'region', 'name']).doNothing())
+    .executeTakeFirst()
+  return Number(result.numInsertedOrUpdatedRows ?? 0) === 1
+}
+
 /** The first key of what was requested: from here on readers see it. Null when it was given up meanwhile. */
 export async function keepKey<Table extends KeyedTable>(
   tx: Tx,

@@ -13,7 +13,7 @@ import type { Snapshot } from './snapshot.ts'
 import { volumesBecomingImages } from './tables-images.ts'
 import { grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
-import { dropRequestedIn, keepKey } from './tables-keyed.ts'
+import { dropRequestedIn, insertNamed, keepKey } from './tables-keyed.ts'
 import type { Place } from './targets.ts'
 import type { AllowedUse } from './volume.ts'
 import { hiddenPhases, servingStandings } from './volume-state.ts'
@@ -187,12 +187,7 @@ export async function busyVolumes(reads: Reads, ids: readonly VolumeId[]): Promi
 export async function insertSnapshot(tx: Tx, grant: CreateSnapshot, snapshot: Snapshot): Promise<boolean> {
   assert(snapshot.accountId === grant.target.accountId, 'a snapshot is made in the account of its grant')
   assert(snapshot.phase === 'requested' && snapshot.wrappedDataKey === null, 'a new snapshot has no key yet')
-  const result = await tx
-    .insertInto('vpc_snapshot')
-    .values(toRow(snapshot))
-    .onConflict((c) => c.columns(['account_id', 'region', 'name']).doNothing())
-    .executeTakeFirst()
-  return Number(result.numInsertedOrUpdatedRows ?? 0) === 1
+  return await insertNamed(tx, 'vpc_snapshot', toRow(snapshot))
 }
 
 /** From here on readers see the snapshot. Null when it was given up meanwhile. */

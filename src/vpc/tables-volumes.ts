@@ -13,7 +13,7 @@ import { volumeIdText } from './ids.ts'
 import type { Position } from './page.ts'
 import { countIn, grantedOne, isNameTakenIn, readGranted } from './tables-granted.ts'
 import type { Leave } from './tables-granted.ts'
-import { dropRequestedIn, keepKey } from './tables-keyed.ts'
+import { dropRequestedIn, insertNamed, keepKey } from './tables-keyed.ts'
 import { contains, countRows, inOrder, never, placeColumns } from './tables-pages.ts'
 import type { At, Selection, Within } from './tables-pages.ts'
 import type { Place } from './targets.ts'
@@ -198,12 +198,7 @@ export const countVolumes = (tx: Tx, grant: CreateVolume, region: string): Promi
 export async function insertVolume(tx: Tx, grant: CreateVolume, volume: Volume): Promise<boolean> {
   assert(volume.accountId === grant.target.accountId, 'a volume is made in the account of its grant')
   assert(volume.phase === 'requested' && volume.wrappedDataKey === null, 'a new volume has no key yet')
-  const result = await tx
-    .insertInto('vpc_volume')
-    .values(toRow(volume))
-    .onConflict((c) => c.columns(['account_id', 'region', 'name']).doNothing())
-    .executeTakeFirst()
-  return Number(result.numInsertedOrUpdatedRows ?? 0) === 1
+  return await insertNamed(tx, 'vpc_volume', toRow(volume))
 }
 
 const toRow = (volume: Volume): VolumeRow => ({

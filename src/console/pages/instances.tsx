@@ -1,6 +1,6 @@
 // Instances: each stands for one machine of the user's own, and holds the volumes that it reaches.
 
-import { Button, Search, Select, SelectItem, TextInput } from '@carbon/react'
+import { Button, Select, SelectItem, TextInput } from '@carbon/react'
 import { Add } from '@carbon/icons-react'
 import { useState } from 'react'
 import { Link, useNavigate, useSearchParams } from 'react-router'
@@ -10,6 +10,7 @@ import { pollMs, useAct, useApi } from '../api/use-api.ts'
 import { useFilters } from '../parts/filters.ts'
 import { Grid } from '../parts/grid.tsx'
 import type { Column } from '../parts/grid.tsx'
+import { NameSearch } from '../parts/name-search.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { nextStart, Pages } from '../parts/pages.tsx'
 import { Panel } from '../parts/panel.tsx'
@@ -74,13 +75,7 @@ export function InstancesPage() {
       actions={create}
     >
       <div className="k-filters" role="search">
-        <Search
-          size="md"
-          labelText="Name"
-          placeholder="Exact name"
-          value={name ?? ''}
-          onChange={(event) => filters.set({ name: event.target.value })}
-        />
+        <NameSearch value={name} onChange={(wanted) => filters.set({ name: wanted })} />
       </div>
       <Grid
         label="Instances"

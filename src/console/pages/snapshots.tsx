@@ -1,6 +1,5 @@
 // Snapshots: what a volume was at a moment, encrypted under the same root key as the volume.
 
-import { Search } from '@carbon/react'
 import { Link } from 'react-router'
 import type { Answer } from '#client/operations.ts'
 import { pollMs, useApi } from '../api/use-api.ts'
@@ -8,6 +7,7 @@ import { useFilters } from '../parts/filters.ts'
 import { Grid } from '../parts/grid.tsx'
 import type { Column } from '../parts/grid.tsx'
 import { KeyName } from '../parts/key-name.tsx'
+import { NameSearch } from '../parts/name-search.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { nextStart, Pages } from '../parts/pages.tsx'
 import { Status } from '../parts/status.tsx'
@@ -55,13 +55,7 @@ export function SnapshotsPage() {
       lead="What a volume was at a moment, under the same root key. Whoever disables the key stops the snapshots with the volume."
     >
       <div className="k-filters" role="search">
-        <Search
-          size="md"
-          labelText="Name"
-          placeholder="Exact name"
-          value={name ?? ''}
-          onChange={(event) => filters.set({ name: event.target.value })}
-        />
+        <NameSearch value={name} onChange={(wanted) => filters.set({ name: wanted })} />
       </div>
       <Grid
         label="Snapshots"

@@ -1,6 +1,6 @@
 // All volumes of the account, as the API lists them: its filters, its pages.
 
-import { Button, Search, Select, SelectItem } from '@carbon/react'
+import { Button, Select, SelectItem } from '@carbon/react'
 import { Add } from '@carbon/icons-react'
 import { Link, useSearchParams } from 'react-router'
 import type { Answer } from '#client/operations.ts'
@@ -8,6 +8,7 @@ import { pollMs, useApi } from '../api/use-api.ts'
 import { Grid } from '../parts/grid.tsx'
 import type { Column } from '../parts/grid.tsx'
 import { KeyName } from '../parts/key-name.tsx'
+import { NameSearch } from '../parts/name-search.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { nextStart, Pages } from '../parts/pages.tsx'
 import { Status } from '../parts/status.tsx'
@@ -80,13 +81,7 @@ export function VolumesPage() {
       actions={create}
     >
       <div className="k-filters" role="search">
-        <Search
-          size="md"
-          labelText="Name"
-          placeholder="Exact name"
-          value={name ?? ''}
-          onChange={(event) => filters.set({ name: event.target.value })}
-        />
+        <NameSearch value={name} onChange={(wanted) => filters.set({ name: wanted })} />
         <Select
           id="encryption"
           labelText="Encryption"
