@@ -4,16 +4,18 @@ import { allowedStates, isAllowed, keyStates, nextState, stateAt, stateNumbers, 
 import type { KeyAction, KeyState } from './key-state.ts'
 
 // Key Protect, "Key states", written down a second time and in the other direction: for each state what it permits.
+// Quarantine is Keyward's own: of keys that may still be used for something.
 const permitted: Record<KeyState, readonly KeyAction[]> = {
   'pre-active': [],
   active: [
     ...(['wrap', 'unwrap', 'rewrap', 'rotate', 'disable', 'delete', 'expire'] as const),
     ...(['setForDeletion', 'sync', 'change', 'readPayload', 'listVersions', 'register', 'lease'] as const),
+    'quarantine',
   ],
   suspended: ['enable', 'delete', 'setForDeletion', 'sync', 'change', 'readPayload'],
   deactivated: [
     ...(['unwrap', 'rewrap', 'rotate', 'delete', 'setForDeletion', 'sync', 'change'] as const),
-    ...(['readPayload', 'lease'] as const),
+    ...(['readPayload', 'lease', 'quarantine'] as const),
   ],
   destroyed: ['restore', 'purge', 'sync'],
 }
