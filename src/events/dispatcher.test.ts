@@ -6,26 +6,29 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import type { Clock } from '#base/clock.ts'
+import { sweepMs } from '#base/limits.ts'
 import { makeLog } from '#base/log.ts'
 import { systemRandom } from '#base/random.ts'
 import { openForTest } from '#store/testing/open.ts'
 import { startDispatcher } from './dispatcher.ts'
 import { makeOutbox, readCursor } from './outbox.ts'
 
-/** A clock whose timers ring when the test says. */
-function manualClock(): Clock & { ring(): void } {
-  const timers = new Set<() => void>()
+/** A clock that the test sets forward. */
+function manualClock(): Clock & { advance(ms: number): void } {
+  const timers = new Set<{ readonly at: number; readonly callback: () => void }>()
+  let nowMs = 0
   return {
     now: () => 0,
-    monotonicMs: () => 0,
-    after(_delayMs, callback) {
-      timers.add(callback)
-      return () => timers.delete(callback)
+    monotonicMs: () => nowMs,
+    after(delayMs, callback) {
+      const timer = { at: nowMs + delayMs, callback }
+      timers.add(timer)
+      return () => timers.delete(timer)
     },
-    ring() {
-      const due = [...timers]
-      timers.clear()
-      for (const callback of due) callback()
+    advance(ms) {
+      nowMs += ms
+      const due = [...timers].filter((timer) => timer.at <= nowMs)
+      for (const timer of due) if (timers.delete(timer)) timer.callback()
     },
   }
 }
@@ -77,7 +80,7 @@ test('a consumer that fails is run again, and its cursor stays', async (t) => {
   t.after(() => dispatcher.stop())
   await until(() => runs === 1)
   assert.equal(await readCursor(database.reads, 'c'), 0)
-  await until(() => (clock.ring(), runs === 2))
+  await until(() => (clock.advance(1000), runs === 2))
   await dispatcher.stop()
   assert.equal(await readCursor(database.reads, 'c'), 1)
 })
@@ -101,4 +104,20 @@ test('an event that comes while a consumer runs makes it run once more', async (
   release()
   await dispatcher.stop()
   assert.equal(runs, 2)
+})
+
+test('a sweep comes when it is due, however often others commit what is not for it', async (t) => {
+  const { database, clock, log, tell } = await world(t)
+  let runs = 0
+  const consumer = { name: 'c', types: ['kms.key.disabled'] as const, reconcile: () => Promise.resolve(void runs++) }
+  const dispatcher = startDispatcher({ database, clock, log, consumers: [consumer] })
+  t.after(() => dispatcher.stop())
+  await until(() => runs === 1)
+  for (let passed = 0; passed < sweepMs; passed += sweepMs / 4) {
+    await tell('kms.key.enabled')
+    // It has looked, and found nothing for it.
+    await setTimeout(20)
+    clock.advance(sweepMs / 4)
+  }
+  await until(() => runs === 2)
 })

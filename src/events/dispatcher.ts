@@ -42,25 +42,29 @@ export function startDispatcher(parts: {
     const stopping = new AbortController()
     let cancelTimer: () => void = nothing
 
+    /** When it runs in any case, by the monotonic clock. Looks that find nothing to do leave it where it is. */
+    let dueMs = 0
+
     async function pass(forced: boolean): Promise<void> {
       const cursor = await readCursor(database.reads, consumer.name)
       const seq = await newestSeq(database.reads, consumer.types, cursor)
       if (seq === null && !forced) return
       await consumer.reconcile(stopping.signal)
       if (seq !== null) await database.transaction((tx) => moveCursor(tx, consumer.name, seq))
+      dueMs = clock.monotonicMs() + sweepMs
     }
 
     async function run(forced: boolean): Promise<void> {
       cancelTimer()
-      let nextMs = sweepMs
       try {
         await pass(forced)
       } catch (error) {
-        nextMs = retryMs
+        dueMs = clock.monotonicMs() + retryMs
         if (!stopping.signal.aborted)
           log.error({ err: error, consumer: consumer.name }, 'a consumer did not finish and will run again')
       }
-      if (!stopping.signal.aborted) cancelTimer = clock.after(nextMs, () => start(true))
+      if (!stopping.signal.aborted)
+        cancelTimer = clock.after(Math.max(0, dueMs - clock.monotonicMs()), () => start(true))
     }
 
     function start(forced: boolean): void {
